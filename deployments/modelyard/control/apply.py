@@ -1,7 +1,7 @@
 """Deploys the desired state to Serve, and rolls back what does not start."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control import moves, removals
@@ -11,8 +11,8 @@ from modelyard.control.load_admission import LoadAdmission
 from modelyard.control.plan import Action, NeedsConfirmation, plan
 from modelyard.control.probe import ServerUrls
 from modelyard.control.rollback import Rollback, rejection_reasons, waiting_models
-from modelyard.control.serve_config import GATEWAY, ServeConfig, by_name
-from modelyard.control.status import ModelStatus, Running, deployed, model_statuses
+from modelyard.control.serve_config import GATEWAY, ServeConfig, by_name, settings_of
+from modelyard.control.status import KnownStatuses, ModelStatus, Running, deployed, model_statuses
 from modelyard.ray_serve.application_status import reason_in
 
 if TYPE_CHECKING:  # decisions are tested without Ray
@@ -43,6 +43,11 @@ class Applier:
         """Called with the desired state and the config for Serve before that is deployed."""
         self._reaches = reaches
         self._desired: DesiredState | None = None
+        self._good: dict[str, Mapping[str, Any]] = {}
+        """Details of models whose configuration was marked as good. Those that do not change are the same objects."""
+        self._catalogue: tuple[dict[str, Any], dict[str, str], set[str]] = ({}, {}, set())
+        """The settings of the gateway that were read last, and the models in them that are rejected and that wait."""
+        self._rows: KnownStatuses = {}
 
     def plan(self, desired: DesiredState) -> tuple[Action, ...]:
         """What `apply` would do now, whether or not it needs a confirmation."""
@@ -98,24 +103,39 @@ class Applier:
         running = self._client.running()
         configs = running.configs
         rolled_back = []
+        good: dict[str, Mapping[str, Any]] = {}
         for name, details in running.applications.items():
             if name == GATEWAY or name not in configs:
+                continue
+            if self._is_known_good(name, details):
+                good[name] = details
                 continue
             seen = deployed(details)
             if seen.status == "RUNNING":
                 self.rollback.mark_good(name, configs[name])
+                good[name] = details
             elif seen.status in ("DEPLOY_FAILED", "UNHEALTHY"):
                 reason = reason_in(seen.message) or "it did not start"
                 if self.rollback.mark_failed(name, configs[name], reason):
                     rolled_back.append(name)
+        self._good = good
         if self._desired is not None and (rolled_back or self._admission.waiting or moves.over(running, self._reaches)):
             self._deploy(self._desired, running)
         return running, rolled_back
 
+    def _is_known_good(self, name: str, details: Mapping[str, Any]) -> bool:
+        """Whether these details, the same object, were there in the last cycle, and their configuration is marked as good."""
+        return self._good.get(name) is details and name in self.rollback.good and name not in self.rollback.rejected
+
     def statuses(self, running: Running) -> tuple[ModelStatus, ...]:
         """Every model's row."""
-        catalogue = running_catalogue(running.configs)
-        return model_statuses(running, rejection_reasons(catalogue), self.urls.outside, waiting_models(catalogue))
+        configs = running.configs
+        written = settings_of(configs.get(GATEWAY, {}))
+        if written != self._catalogue[0]:
+            catalogue = running_catalogue(configs)
+            self._catalogue = written, rejection_reasons(catalogue), waiting_models(catalogue)
+        _, rejected, waiting = self._catalogue
+        return model_statuses(running, rejected, self.urls.outside, waiting, self._rows)
 
 
 def planned(desired: DesiredState, running: Running, rollback: Rollback) -> tuple[Action, ...]:

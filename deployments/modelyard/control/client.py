@@ -30,6 +30,7 @@ class ServeClient:
     def __init__(self, client: ServeControllerClient) -> None:
         self._client = client
         self._seen = Running({})
+        self._unfolded = Running({})
         self._hub = HubClient()
         self._reports: PoolReports = {}
 
@@ -66,7 +67,7 @@ class ServeClient:
         self._seen = Running(details["applications"]).after(self._seen)
         if has_pools(self._seen):
             self._update_reports()
-        running = unfold(self._seen, self._reports)
+        self._unfolded = running = unfold(self._seen, self._reports, self._unfolded)
         self._reports = {
             replica: self._reports[replica] for replica in running.replicas_of_pools & self._reports.keys()
         }

@@ -5,13 +5,14 @@ application under POOL. Serve gets one application for each pool, whose settings
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from modelyard.config.url_paths import APPLICATION_PREFIX
 from modelyard.control.serve_config import POOL, ServeConfig, settings_of
 from modelyard.control.status import Running, deployed
 from modelyard.ray_serve.application import MODEL_DEPLOYMENT
-from modelyard.ray_serve.application_status import text_of
+from modelyard.ray_serve.application_status import Deployed, text_of
 from modelyard.ray_serve.pool_report import PoolReports, as_application, state_in_pool
 
 POOL_IMPORT = "modelyard.replica.pool_deployment:build"
@@ -35,8 +36,12 @@ def fold(config: ServeConfig) -> ServeConfig:
     return {"proxy_location": config["proxy_location"], "applications": [*applications, *pools]}
 
 
-def unfold(running: Running, reports: PoolReports) -> Running:
-    """An observation of Serve with an application for each pooled model, and the pools without their models."""
+def unfold(running: Running, reports: PoolReports, before: Running | None = None) -> Running:
+    """An observation of Serve with an application for each pooled model, and the pools without their models.
+
+    `before` is the last result. What has not changed since is the same object, so that a thousand models cost little to compare.
+    """
+    before = before or Running({})
     applications: dict[str, dict[str, Any]] = {}
     pools: dict[str, dict[str, Any]] = {}
     leaving: dict[str, dict[str, Any]] = {}
@@ -46,13 +51,18 @@ def unfold(running: Running, reports: PoolReports) -> Running:
         config = details.get("deployed_app_config")
         if not config:  # Serve is deleting it
             continue
+        view = _PoolView.of(pool, details)
+        if (known := before.pools.get(pool, {}).get("view")) == view:
+            view = known
         pools[pool] = {
             **details,
             "deployed_app_config": _with_models(config, {}),
-            "used_bytes": _used_bytes(details, reports),
+            "view": view,
+            "used_bytes": _used_bytes(view, reports),
         }
         for model, entry in settings_of(config)["models"].items():
-            seen = _details(pool, model, entry, details, reports)
+            last = before.leaving if LEAVING in entry else before.applications
+            seen = _details(model, entry, view, reports, last.get(model))
             if LEAVING in entry:
                 leaving[model] = seen
                 continue
@@ -60,6 +70,31 @@ def unfold(running: Running, reports: PoolReports) -> Running:
                 leaving.setdefault(model, applications[model])
             applications[model] = seen
     return Running(applications, pools, leaving)
+
+
+@dataclass(frozen=True, slots=True)
+class _PoolView:
+    """What the models of a pool have in common."""
+
+    pool: str
+    """The pool's application."""
+    replicas: list[dict[str, Any]]
+    running: list[str]
+    """The ids of the replicas that run."""
+    target: int
+    deployed: Deployed
+
+    @classmethod
+    def of(cls, pool: str, details: Mapping[str, Any]) -> "_PoolView":
+        deployments = details["deployments"].values()
+        replicas = [each for deployment in deployments for each in deployment["replicas"]]
+        return cls(
+            pool=pool,
+            replicas=replicas,
+            running=[each["replica_id"] for each in replicas if text_of(each["state"]) == "RUNNING"],
+            target=sum(deployment["target_num_replicas"] for deployment in deployments),
+            deployed=deployed(details),
+        )
 
 
 def has_pools(running: Running) -> bool:
@@ -97,20 +132,28 @@ def _with_models(pool: ServeConfig, models: Mapping[str, Any]) -> ServeConfig:
 
 
 def _details(
-    pool: str, model: str, entry: Mapping[str, Any], details: Mapping[str, Any], reports: PoolReports
+    model: str,
+    entry: Mapping[str, Any],
+    view: _PoolView,
+    reports: PoolReports,
+    before: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """A model's details in the form of Serve's ApplicationDetails: its replicas are those of the pool that serve it."""
-    replicas = _replicas(details)
-    running = _running(replicas)
-    state = state_in_pool(model, entry["fingerprint"], running, reports)
-    pool_target = sum(deployment["target_num_replicas"] for deployment in details["deployments"].values())
-    as_seen = as_application(deployed(details), state)
-    application = _application(pool, model, entry)
+    found = [reports.get(replica, {}).get(model) for replica in view.running]
+    application = (before or {}).get("deployed_app_config", {})
+    if not _is_of(application, view.pool, entry):
+        application = _application(view.pool, model, entry)
+    elif before is not None and before.get("view") is view and before["reports"] == found:
+        return before
+    state = state_in_pool(model, entry["fingerprint"], view.running, reports)
+    as_seen = as_application(view.deployed, state)
     seen = state.furthest
     return {
+        "view": view,
+        "reports": found,
         "residency": {"residency": seen.residency, "resident_bytes": seen.resident_bytes} if seen else {},
         "had_requests": state.had_requests,
-        "everywhere": 0 < len(running) == len(state.serving),
+        "everywhere": 0 < len(view.running) == len(state.serving),
         "status": as_seen.status,
         "message": as_seen.message,
         "route_prefix": application["route_prefix"],
@@ -118,22 +161,23 @@ def _details(
         "deployments": {
             MODEL_DEPLOYMENT: {
                 "message": "",
-                "target_num_replicas": pool_target,
-                "replicas": [each for each in replicas if each["replica_id"] in state.serving],
+                "target_num_replicas": view.target,
+                "replicas": [each for each in view.replicas if each["replica_id"] in state.serving],
             }
         },
     }
 
 
-def _replicas(details: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [each for deployment in details["deployments"].values() for each in deployment["replicas"]]
+def _is_of(application: ServeConfig, pool: str, entry: Mapping[str, Any]) -> bool:
+    """Whether an application is that of a pool's entry. The fingerprint stands for the arguments."""
+    return (
+        application.get(POOL) == pool
+        and settings_of(application) == entry["settings"]
+        and all(entry.get(key) == value for key, value in application["pooled"].items())
+    )
 
 
-def _running(replicas: list[dict[str, Any]]) -> list[str]:
-    return [each["replica_id"] for each in replicas if text_of(each["state"]) == "RUNNING"]
-
-
-def _used_bytes(details: Mapping[str, Any], reports: PoolReports) -> int:
+def _used_bytes(view: _PoolView, reports: PoolReports) -> int:
     """The memory of the models that are resident, in the replica of a pool where it is largest."""
-    running = _running(_replicas(details))
-    return max((sum(m.resident_bytes for m in reports.get(each, {}).values()) for each in running), default=0)
+    each = (sum(model.resident_bytes for model in reports.get(replica, {}).values()) for replica in view.running)
+    return max(each, default=0)

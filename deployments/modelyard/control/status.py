@@ -140,20 +140,39 @@ class ModelStatus:
         return asdict(self)
 
 
+KnownStatuses = dict[str, tuple[ModelStatus, object, object, str]]
+"""Rows by model, and what each was made of: the model's details, those of its place of before, and why it was rejected."""
+
+
 def model_statuses(
-    running: Running, refused: Mapping[str, str], origin: str, waiting: Collection[str] = ()
+    running: Running,
+    refused: Mapping[str, str],
+    origin: str,
+    waiting: Collection[str] = (),
+    known: KnownStatuses | None = None,
 ) -> tuple[ModelStatus, ...]:
     """All models by name.
 
     `refused` are the reasons of rejected models, `origin` is the server's scheme, host and port, `waiting` are the models that
-    Serve gets when others have loaded.
+    Serve gets when others have loaded. `known` are the rows of the last call, which this one replaces; those of details that are
+    the same objects are used again.
     """
-    return tuple(
-        _waiting(name)
-        if name in waiting and name not in running.applications
-        else _status(name, running.applications.get(name), refused.get(name, ""), origin, running.leaving.get(name))
-        for name in sorted({*running.applications, *refused, *waiting} - {GATEWAY})
-    )
+    known = {} if known is None else known
+    names = sorted({*running.applications, *refused, *waiting} - {GATEWAY})
+    for name in known.keys() - names:
+        del known[name]
+    rows = []
+    for name in names:
+        details, leaving = running.applications.get(name), running.leaving.get(name)
+        reason = refused.get(name, "")
+        if details is None and name in waiting:
+            rows.append(_waiting(name))
+            continue
+        last = known.get(name)
+        if last is None or last[1] is not details or last[2] is not leaving or last[3] != reason:
+            last = known[name] = (_status(name, details, reason, origin, leaving), details, leaving, reason)
+        rows.append(last[0])
+    return tuple(rows)
 
 
 def _waiting(name: str) -> ModelStatus:
