@@ -108,9 +108,14 @@ def _first(group: "Sequence[ModelStatus]", *, complete: bool) -> "tuple[list[Mod
 
 
 def _pool_line(pool: "PoolStatus", width: int | None) -> Text:
-    counts = f"{pool.resident} resident, {pool.cold} cold"
-    if unavailable := pool.models - pool.ready:
-        counts = f"{unavailable} not READY, {counts}"
+    numbers = {
+        "not READY": pool.models - pool.ready,
+        "resident": pool.resident,
+        "cold": pool.cold,
+        "loading": pool.loading,
+        "failed": pool.failed,
+    }
+    counts = ", ".join(f"{n} {what}" for what, n in numbers.items() if n or what in ("resident", "cold"))
     text = (
         f"pool {pool.name}: {pool.replicas}/{pool.replicas_wanted} replicas, {pool.models} models ({counts}), "
         f"memory {size_text(pool.used_bytes)} of {size_text(pool.budget_bytes)}"

@@ -27,6 +27,10 @@ class PoolStatus:
     """Models that are in memory."""
     cold: int
     """Models that their next request loads."""
+    loading: int
+    """Models that are being loaded, or wait for it."""
+    failed: int
+    """Models that cannot be loaded."""
     used_bytes: int
     """Memory of the resident models, in the replica where it is largest."""
     budget_bytes: int
@@ -64,6 +68,8 @@ def _status(
         ready=ready[name],
         resident=residencies[name, "RESIDENT"],
         cold=residencies[name, "COLD"],
+        loading=residencies[name, "LOADING"],
+        failed=residencies[name, "FAILED"],
         used_bytes=details.get("used_bytes", 0),
         budget_bytes=args["memory"],
         reason=reason_of(seen),

@@ -25,7 +25,18 @@ def model(name: str, pool: str = "", state: str = "READY", reason: str = "", res
 
 def pool(name: str = "small", models: int = 3, ready: int = 3, resident: int = 3, cold: int = 0) -> dict[str, Any]:
     return PoolStatus(
-        name, "READY", 1, 1, models, ready, resident, cold, used_bytes=1536 * MIB, budget_bytes=2048 * MIB
+        name,
+        "READY",
+        1,
+        1,
+        models,
+        ready,
+        resident,
+        cold,
+        loading=0,
+        failed=models - ready,
+        used_bytes=1536 * MIB,
+        budget_bytes=2048 * MIB,
     ).as_json()
 
 
@@ -59,7 +70,7 @@ def test_models_of_a_pool_are_below_a_line_about_it_and_those_that_are_not_ready
     assert {"POOL", "MEMORY"} <= {*heading.split()}
     assert first_words(rows) == ["alone", "pool", "c", "a", "b"]
     assert rows[1] == (
-        "pool small: 1/1 replicas, 3 models (1 not READY, 1 resident, 1 cold), memory 1.50 GiB of 2.00 GiB"
+        "pool small: 1/1 replicas, 3 models (1 not READY, 1 resident, 1 cold, 1 failed), memory 1.50 GiB of 2.00 GiB"
     )
     assert " 3.00 MiB " in rows[3]
     assert " COLD " in rows[4]

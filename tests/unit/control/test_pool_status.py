@@ -14,7 +14,7 @@ def test_a_pool_counts_its_models_and_their_memory():
     running = running_pools(pooled_config(*models), cold=frozenset("b"), more={"c": ModelReport("FAILED")})
     rows = model_statuses(running, {}, ORIGIN)
     assert pool_statuses(running, rows) == (
-        PoolStatus("small", "READY", 1, 1, 3, 2, 1, 1, used_bytes=MIB, budget_bytes=512 * MIB),
+        PoolStatus("small", "READY", 1, 1, 3, 2, 1, 1, loading=0, failed=1, used_bytes=MIB, budget_bytes=512 * MIB),
     )
 
 
