@@ -1,4 +1,4 @@
-"""A Serve of our own: takes every config at once; each application, and each model of a pool, is as the test says."""
+"""A fake of Serve: accepts every config at once; the test sets the state of each application."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -116,7 +116,7 @@ def desired(
     there: Mapping[str, frozenset[int]] | None = None,
     pools: Sequence[PoolSpec] = (),
 ) -> DesiredState:
-    """What files ask for that hold these models, these pools, and those that the models name."""
+    """The desired state of files with these models."""
     outcomes = [(model.spec, model) if isinstance(model, Resolved) else model for model in models]
     specs = tuple(spec for spec, _ in outcomes)
     sources = {spec.name: Path(f"serve_config/models/{spec.name}.yaml") for spec in specs}
