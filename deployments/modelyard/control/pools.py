@@ -63,6 +63,17 @@ def has_pools(running: Running) -> bool:
     return any(name.startswith(APPLICATION_PREFIX) for name in running.applications)
 
 
+def last_reports(known: PoolReports, reported: PoolReports, running: Running) -> PoolReports:
+    """The last report of each replica of a pool that Serve has: a metrics hub that was started again has no reports at first."""
+    there = {
+        replica["replica_id"]
+        for name, details in running.applications.items()
+        if name.startswith(APPLICATION_PREFIX)
+        for replica in _replicas(details)
+    }
+    return {replica: models for replica, models in {**known, **reported}.items() if replica in there}
+
+
 def _entry(application: ServeConfig) -> dict[str, Any]:
     return {**application["pooled"], "args": application["args"], "settings": settings_of(application)}
 
@@ -96,7 +107,7 @@ def _details(
     pool: str, model: str, entry: Mapping[str, Any], details: Mapping[str, Any], reports: PoolReports
 ) -> dict[str, Any]:
     """A model's details in the form of Serve's ApplicationDetails: its replicas are those of the pool that serve it."""
-    replicas = [each for deployment in details["deployments"].values() for each in deployment["replicas"]]
+    replicas = _replicas(details)
     running = [each["replica_id"] for each in replicas if text_of(each["state"]) == "RUNNING"]
     state = state_in_pool(model, entry["fingerprint"], running, reports)
     pool_target = sum(deployment["target_num_replicas"] for deployment in details["deployments"].values())
@@ -118,3 +129,7 @@ def _details(
             }
         },
     }
+
+
+def _replicas(details: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [replica for deployment in details["deployments"].values() for replica in deployment["replicas"]]
