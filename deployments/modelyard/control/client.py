@@ -1,7 +1,6 @@
 """The only module that calls Ray Serve's API: start, deploy, observe, stop."""
 
 import logging
-from contextlib import suppress
 
 import ray
 from ray.exceptions import RayActorError, RayError
@@ -13,7 +12,7 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ServeDeploySchema
 
 from modelyard.config.server_spec import Listen
-from modelyard.control.pools import fold, has_pools, unfold
+from modelyard.control.pools import fold, has_pools, last_reports, unfold
 from modelyard.control.serve_config import ServeConfig
 from modelyard.control.status import Running
 from modelyard.control.worker_imports import InstalledPackagesOnly
@@ -66,17 +65,16 @@ class ServeClient:
             raise ConnectionError(f"Serve's controller does not respond: {error}") from error
         self._seen = Running(details["applications"]).after(self._seen)
         if has_pools(self._seen):
-            self._update_reports()
-        self._unfolded = running = unfold(self._seen, self._reports, self._unfolded)
-        self._reports = {
-            replica: self._reports[replica] for replica in running.replicas_of_pools & self._reports.keys()
-        }
-        return running
+            self._reports = last_reports(self._reports, self._new_reports(), self._seen)
+        self._unfolded = unfold(self._seen, self._reports, self._unfolded)
+        return self._unfolded
 
-    def _update_reports(self) -> None:
-        """Read what the replicas of pools report. While the metrics hub is being started again, they have the last report."""
-        with suppress(RayError, ConnectionError, ValueError):
-            self._reports = {**self._reports, **self._hub.pool_reports()}
+    def _new_reports(self) -> PoolReports:
+        """What the replicas of pools report; nothing while the metrics hub is being started again."""
+        try:
+            return self._hub.pool_reports()
+        except (RayError, ConnectionError, ValueError):
+            return {}
 
     def cores(self) -> int:
         """The number of CPU cores of all nodes, as they were started."""

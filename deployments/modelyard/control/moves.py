@@ -16,6 +16,9 @@ from modelyard.ray_serve.application_status import state_of
 Reaches = Callable[[str], bool]
 """Whether the load balancer knows replicas of this application of Serve. It learns of them a moment after Serve."""
 
+_NONE, _PARTIAL, _FULL = range(3)
+"""How much a place serves a model: no replica that requests may go to can answer them, some can, or every one can."""
+
 
 def with_places_of_before(running: Running, wanted: ServeConfig, reaches: Reaches) -> ServeConfig:
     """`wanted`, with the applications that serve models until their new places do, under "leaving"."""
@@ -71,16 +74,14 @@ def _leaving(running: Running, wanted: ServeConfig, reaches: Reaches) -> ServeCo
     name = wanted["name"]
     current, before = running.applications.get(name), running.leaving.get(name)
     if _is_at(current, wanted):
-        if before is None or _has_arrived(current, reaches) or (_serves(current) and not _serves(before)):
+        if before is None or _has_arrived(current, reaches) or _service(current) > _service(before):
             return None
         return running.leaving_configs.get(name)
-    if _is_at(before, wanted) and _serves(before):  # it goes back before it has arrived
-        return None
-    for place in (current, before):
-        if place is not None and _serves(place) and not _is_at(place, wanted):
-            config: ServeConfig | None = place.get("deployed_app_config")
-            return config
-    return None
+    if _is_at(before, wanted) and _service(before) >= max(_PARTIAL, _service(current)):
+        return None  # it goes back before it has arrived
+    place = max((each for each in (current, before) if not _is_at(each, wanted)), key=_service)
+    config: ServeConfig | None = place.get("deployed_app_config") if place and _service(place) else None
+    return config
 
 
 def _is_at(details: Mapping[str, Any] | None, wanted: ServeConfig) -> bool:
@@ -89,9 +90,11 @@ def _is_at(details: Mapping[str, Any] | None, wanted: ServeConfig) -> bool:
     return config is not None and config.get(POOL) == wanted.get(POOL)
 
 
-def _serves(details: Mapping[str, Any] | None) -> bool:
-    """Whether every replica that requests may go to can answer them."""
-    return details is not None and state_of(deployed(details)) == "READY" and details.get("everywhere", True)
+def _service(details: Mapping[str, Any] | None) -> int:
+    """How much this place serves its model."""
+    if details is None or state_of(deployed(details)) != "READY":
+        return _NONE
+    return _FULL if details.get("everywhere", True) else _PARTIAL
 
 
 def _has_arrived(details: Mapping[str, Any] | None, reaches: Reaches) -> bool:

@@ -102,6 +102,17 @@ def has_pools(running: Running) -> bool:
     return any(name.startswith(APPLICATION_PREFIX) for name in running.applications)
 
 
+def last_reports(known: PoolReports, reported: PoolReports, running: Running) -> PoolReports:
+    """The last report of each replica of a pool that Serve has: a metrics hub that was started again has no reports at first."""
+    there = {
+        replica["replica_id"]
+        for name, details in running.applications.items()
+        if name.startswith(APPLICATION_PREFIX)
+        for replica in _replicas(details)
+    }
+    return {replica: models for replica, models in {**known, **reported}.items() if replica in there}
+
+
 def _entry(application: ServeConfig) -> dict[str, Any]:
     return {**application["pooled"], "args": application["args"], "settings": settings_of(application)}
 
@@ -181,3 +192,7 @@ def _used_bytes(view: _PoolView, reports: PoolReports) -> int:
     """The memory of the models that are resident, in the replica of a pool where it is largest."""
     each = (sum(model.resident_bytes for model in reports.get(replica, {}).values()) for replica in view.running)
     return max(each, default=0)
+
+
+def _replicas(details: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [replica for deployment in details["deployments"].values() for replica in deployment["replicas"]]

@@ -55,16 +55,6 @@ class Running:
         return {**alone, **self.pools}
 
     @property
-    def replicas_of_pools(self) -> set[str]:
-        """Serve's ids of them."""
-        return {
-            replica["replica_id"]
-            for details in self.pools.values()
-            for deployment in details["deployments"].values()
-            for replica in deployment["replicas"]
-        }
-
-    @property
     def building(self) -> list[str]:
         """The applications that Serve is deploying. It may list none of their deployments."""
         return [name for name, details in self.with_replicas.items() if text_of(details["status"]) == "DEPLOYING"]

@@ -14,13 +14,11 @@ from modelyard.control.status import ModelStatus
 
 
 @contextmanager
-def answering(answers: dict[str, bytes], asked: list[str] | None = None) -> Iterator[str]:
-    """A server that sends these complete responses, by path, and adds each path to `asked`. Yields its origin."""
+def answering(answers: dict[str, bytes]) -> Iterator[str]:
+    """A server that sends these complete responses, by path. Yields its origin."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if asked is not None:
-                asked.append(self.path)
             self.wfile.write(answers[self.path])
             self.close_connection = True
 
@@ -80,14 +78,25 @@ def test_serve_finds_a_model_of_a_pool_by_the_route_of_the_pool():
         assert describe_model(ServerUrls(origin, "https://models.example"), in_pool()) == {"curl": "curl it"}
 
 
+class Recorded(dict[str, bytes]):
+    """Responses by path, and the paths that were requested."""
+
+    def __init__(self, responses: dict[str, bytes]) -> None:
+        super().__init__(responses)
+        self.requested: list[str] = []
+
+    def __getitem__(self, path: str) -> bytes:
+        self.requested.append(path)
+        return super().__getitem__(path)
+
+
 def test_the_start_waits_for_one_model_of_each_pool_and_loads_none():
     page = ok({"curl": "curl it"})
-    answers = {"/models/a": page, "/_pool.small/-/models/c": page}
-    asked: list[str] = []
-    with answering(answers, asked) as origin:
+    responses = Recorded({"/models/a": page, "/_pool.small/-/models/c": page})
+    with answering(responses) as origin:
         rows = [status("a"), in_pool("b"), in_pool("c"), in_pool("d", "COLD"), status("e", replicas=0)]
         wait_reachable(ServerUrls(origin, "https://models.example"), rows, 30, threading.Event())
-        assert asked == ["/models/a", "/_pool.small/-/models/c"]
+        assert responses.requested == ["/models/a", "/_pool.small/-/models/c"]
         assert example_curl(ServerUrls(origin, "https://models.example"), [in_pool("d", "COLD")]) == ""
 
 

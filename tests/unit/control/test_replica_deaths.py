@@ -17,8 +17,6 @@ from modelyard.control.writes import Writes
 from modelyard.replica_files.log_records import LogRecord, append_record
 from modelyard.replica_files.paths import ExitRecord, ReplicaFiles
 from modelyard.telemetry.metrics.declarations import DEATH_REASONS
-from tests.unit.control.models import applications, configured, resolved
-from tests.unit.control.pooled import CHURN, SMALL, loaded, observed
 
 WORKER_DIED = RayCause(
     "WORKER_DIED", "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR ..."
@@ -152,27 +150,6 @@ def test_a_death_is_reported_with_its_requests_and_is_in_the_replicas_log(watche
     assert watched.log.recent(watched.now)["iris"][0].replica == "a"
     watched.observe("b", "c")
     assert len(watched.reported) == 1
-
-
-def test_a_replica_of_a_pool_that_died_is_the_pools_and_dies_once(watched: Watched):
-    config = configured(resolved("a", pool="small"), resolved("b", pool="small"))
-    files = ReplicaFiles(watched.folder, SMALL, "0")
-    append_record(files.log, LogRecord(1.0, "INFO", "model", "hello"))
-    watched.watch.observe(observed(config, loaded(config)))
-    files.write_exit(EXITED)
-    watched.watch.observe(observed(config, {}, {}))
-    (death,) = watched.reported
-    assert (death.model, death.replica, death.reason) == (SMALL, "0", "exit")
-    assert death.line.startswith("_pool.small: replica 0 died: exit code 3")
-
-
-def test_a_model_that_moves_into_a_pool_did_not_die(watched: Watched):
-    alone = applications(configured(resolved()))["churn"]
-    watched.watch.observe(observed(configured(resolved())))
-    for _ in range(10):
-        watched.watch.observe(observed({**CHURN, "leaving": [alone]}))
-        watched.clock += 1
-    assert watched.reported == []
 
 
 def test_a_replica_with_a_record_that_it_was_stopped_is_no_death_whatever_ray_reports(watched: Watched):

@@ -3,7 +3,7 @@
 import json
 
 from modelyard.control.plan import plan
-from modelyard.control.pools import LEAVING, fold, has_pools, unfold
+from modelyard.control.pools import LEAVING, fold, has_pools, last_reports, unfold
 from modelyard.control.serve_config import settings_of
 from modelyard.control.status import Running, model_statuses
 from modelyard.ray_serve.application import PoolArgs, PoolMember, PoolSettings
@@ -100,6 +100,21 @@ def test_a_pool_that_serve_is_deleting_is_no_model() -> None:
     assert (running.pool_configs, [*running.configs]) == ({}, ["gateway"])
     assert model_statuses(running, {}, "http://x") == ()
     assert [*running.with_replicas] == ["gateway", SMALL]
+
+
+def test_the_last_report_of_a_replica_counts_as_long_as_serve_has_the_replica() -> None:
+    def raw(*ids: str) -> Running:
+        small = details(applications(fold(CHURN))[SMALL], replicas={"RUNNING": len(ids)})
+        for replica, name in zip(small["deployments"]["model"]["replicas"], ids, strict=True):
+            replica["replica_id"] = name
+        return Running({SMALL: small})
+
+    first, second = loaded(CHURN, "a", "b", "dead"), loaded(CHURN, "b", loads=2)
+    known = last_reports({}, first, raw("a", "b"))
+    assert known == loaded(CHURN, "a", "b")
+    assert last_reports(known, {}, raw("a", "b")) == known, "the hub has just started"
+    assert last_reports(known, second, raw("a", "b")) == {**known, **second}
+    assert last_reports(known, {}, raw("b")) == loaded(CHURN, "b")
 
 
 def test_a_pool_without_models_runs_and_has_no_row() -> None:
