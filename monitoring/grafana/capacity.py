@@ -1,4 +1,4 @@
-"""*Capacity*: replicas, load, starts and memory of each model."""
+"""*Capacity*: replicas, load, starts and memory of each model, and pools."""
 
 from itertools import chain
 
@@ -12,10 +12,14 @@ RUNNING = 'sum by (model) (model_replicas{state="running"})'
 
 
 def capacity() -> Dashboard:
-    """Replicas, saturation, starts, memory."""
+    """Replicas, saturation, starts, memory; and pools."""
     panels = chain(_table(), _replicas(), _saturation(), _starts())
     return new_dashboard(
-        UID, "modelyard / Capacity", "Replicas, load, starts and memory of each model.", {"": panels}, hours=6
+        UID,
+        "modelyard / Capacity",
+        "Replicas, load, starts and memory of each model, and pools.",
+        {"": panels, "Pools": _pools()},
+        hours=6,
     )
 
 
@@ -133,4 +137,57 @@ def _starts() -> Panels:
         "resources.memory, which limits the effect to that model.",
         stacked=True,
         span=12,
+    )
+
+
+def _pools() -> Panels:
+    no_pools = "no pools"
+    columns = (
+        Column("Models", "none", "sum by (pool) (pool_models)", decimals=0),
+        Column("Resident", "none", 'sum by (pool) (pool_models{residency="resident"})', decimals=0),
+        Column("Cold", "none", 'sum by (pool) (pool_models{residency="cold"})', decimals=0),
+        Column("Failed", "none", 'sum by (pool) (pool_models{residency="failed"})', decimals=0),
+        Column("Memory", "bytes", "sum by (pool) (pool_resident_bytes)"),
+        Column("Budget", "bytes", "sum by (pool) (pool_memory_budget_bytes)"),
+        Column("Loads/s", "ops", rate("pool_loads_total", "pool", window="5m")),
+        Column("Evictions/s", "ops", rate("pool_evictions_total", "pool", window="5m")),
+        Column("Rejected/s", "reqps", rate("pool_requests_rejected_total", "pool", window="5m")),
+    )
+    yield rows(
+        "Pools",
+        ("pool",),
+        columns,
+        "pool_models by residency, summed over the replicas of a pool. Memory near the budget is normal. Loads and "
+        "evictions all the time: raise memory of the pool. Failed: see `modelyard status --state UNAVAILABLE`.",
+        link="/d/modelyard-model",
+        worst="Rejected/s",
+        empty=no_pools,
+    )
+    yield lines(
+        "Pool memory of its budget",
+        "percentunit",
+        {
+            "{{pool}}": "sum by (pool) (pool_resident_bytes) / (sum by (pool) (pool_memory_budget_bytes) > 0)",
+        },
+        "pool_resident_bytes divided by pool_memory_budget_bytes. At 100 % a load evicts the models that are least "
+        "wanted; with many loads, raise memory of the pool.",
+        empty=no_pools,
+    )
+    yield lines(
+        "Loads and evictions",
+        "ops",
+        {
+            "{{pool}}: loads": rate("pool_loads_total", "pool"),
+            "{{pool}}: evictions": rate("pool_evictions_total", "pool"),
+        },
+        "pool_loads_total and pool_evictions_total. Both high for long: the models in use do not fit into the budget.",
+        empty=no_pools,
+    )
+    yield lines(
+        "Requests rejected by thrashing",
+        "reqps",
+        {"{{pool}}": rate("pool_requests_rejected_total", "pool")},
+        "pool_requests_rejected_total: the pool would spend more than half of its time loading. Raise memory, or move "
+        "models to another pool.",
+        empty=no_pools,
     )

@@ -19,7 +19,7 @@ FAILED = 'code=~"overloaded|timeout|error"'
 
 CLUSTER = 'cluster="$cluster"'
 """One server's series: a Prometheus may scrape several. With an empty variable it also matches series without the label."""
-_FAMILIES = "model|modelyard|inference|haproxy|ray|config|metrics|scrape"
+_FAMILIES = "model|modelyard|pool|inference|haproxy|ray|config|metrics|scrape"
 _METRIC = re.compile(rf'("[^"]*")|(?<![\w:$])((?:{_FAMILIES})[_:][\w:]+|up|ALERTS\w*)\b(\{{\}}?)?')
 """A string literal, or a metric's name and the beginning of its selector."""
 

@@ -41,6 +41,7 @@ class Simulation:
             minute = step * STEP_S / 60
             busy = sum(self._model(name, minute) for name in scenario.PROFILES)
             self._server(minute)
+            self._pool(minute)
             self._edge.step(minute, STEP_S, busy)
             away = scenario.during(scenario.HUB_DOWN, minute)
             self.series.tick(scenario.START + step * STEP_S, dict.fromkeys(HUB_SERIES, away))
@@ -156,6 +157,26 @@ class Simulation:
         series.set(declared.REPLICAS_TARGET.name, model, wanted)
         series.set(declared.REPLICAS_MAX.name, model, profile.max_replicas)
         series.set(declared.MEMORY.name, model, running.replicas * profile.memory_bytes * (1 + 0.0003 * minute))
+
+    def _pool(self, minute: float) -> None:
+        """A pool of models with few requests, of which one is shown on its own."""
+        series, pool, model = self.series, labels(pool="small"), labels(model="segments")
+        resident = 40 + round(8 * math.sin(minute / 50))
+        residencies = {"resident": resident, "cold": 60 - resident, "loading": 0, "failed": 0}
+        for residency in declared.RESIDENCIES:
+            series.set(declared.POOL_MODELS.name, (*pool, ("residency", residency)), residencies[residency])
+        series.set(declared.POOL_RESIDENT.name, pool, resident * 1.1e7)
+        series.set(declared.POOL_BUDGET.name, pool, 5.4e8)
+        changes = 1.5 + math.sin(minute / 30)
+        for metric, count in (
+            (declared.POOL_LOADS, changes),
+            (declared.POOL_EVICTIONS, changes),
+            (declared.POOL_REJECTED, 0),
+        ):
+            series.add(metric.name, pool, count)
+        series.set(declared.MODEL_RESIDENT.name, model, 1.1e7)
+        series.add(declared.MODEL_LOADS.name, model, float(minute % 30 == 0))
+        series.add(declared.MODEL_EVICTIONS.name, model, float(minute % 30 == 20))
 
     def _server(self, minute: float) -> None:
         rejected = scenario.during(scenario.BAD_CONFIG, minute)

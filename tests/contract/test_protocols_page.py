@@ -16,13 +16,13 @@ from tests.contract.conftest import Make
 from tests.contract.replica import ONE
 from tests.contract.test_infer_over_http import body
 from tests.fakes import DOUBLER, PATIENCE_S, FakeModel
-from tests.unit.gateway.gateway_client import entry, get_response
+from tests.unit.gateway.gateway_client import entry, get_response, pooled_entry
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text()
 ROWS = re.findall(r"^\| (GET|POST|WS) \| `(/[^`]+)` \| ([^|]+) \|$", PAGE, re.MULTILINE)
 AT_THE_EDGE = ("/ping", "/invocations")
 """Rewritten by HAProxy: see tests/unit/edge."""
-OF_A_MODEL = re.compile(r"/(models|v1/models|v2/models)/<name>.*(?<!/stats)")
+OF_A_MODEL = re.compile(r"/(models|v1/models|v2/models)/<name>.*(?<!/stats)(?<!/openapi.json)")
 """Paths that a replica serves."""
 SCORED = Signature(
     DOUBLER.inputs, (TensorSpec("y", "FP32", (FREE, 2)),), task="classification", classes=("a", "b"), scores="y"
@@ -92,6 +92,6 @@ def test_the_page_lists_every_path_of_a_model() -> None:
     ids=str,
 )
 def test_the_servers_path_behaves_as_documented(method: str, path: str, state: str) -> None:
-    served = entry("doubler", versions=[3])
+    served = pooled_entry("doubler") if state.endswith("of a pool") else entry("doubler", versions=[3])
     response = get_response(filled(path), method, b"", [served])
     assert response.status == status_of(state), response.body

@@ -16,8 +16,10 @@ from modelyard.config.server_spec import ServerSpec
 from modelyard.control.environment import EdgePorts, server_environment
 from modelyard.control.paths import ServerPaths
 from modelyard.control.plan import plan
+from modelyard.control.pools import fold, unfold
+from modelyard.control.status import Running
 from modelyard.ray_serve.application_status import reason_in
-from tests.unit.control.models import applications, configured, details, refused, resolved
+from tests.unit.control.models import applications, configured, details, pool, refused, resolved
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "one model": configured(resolved()),
@@ -32,6 +34,16 @@ CONFIGS: dict[str, dict[str, Any]] = {
         drain_s=0,
         ray={"address": "ray.example:6379"},
     ),
+    "a pool without models": configured(pools=(pool("small", replicas={"min": 1, "max": 3}),)),
+    "models in pools": configured(
+        resolved("churn", "cba", pool="small", options={"a": [1, {"b": None}], "é": 1.5}, limits={"timeout_s": 3}),
+        resolved("iris", pool="large", route="/who/is-it", pinned=True),
+        resolved("alone"),
+    ),
+    "a model that leaves a pool": {
+        **configured(resolved("churn"), pools=(pool("small"),)),
+        "leaving": [applications(configured(resolved("churn", pool="small")))["churn"]],
+    },
 }
 
 
@@ -46,14 +58,17 @@ def config(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 def test_serve_gives_a_config_back_as_the_same_plain_values(config):
-    given = ServeDeploySchema.model_validate(config).model_dump(exclude_unset=True)
-    assert given == config
-    assert json.loads(json.dumps(given)) == config
+    folded = fold(config)
+    given = ServeDeploySchema.model_validate(folded).model_dump(exclude_unset=True)
+    assert given == folded
+    assert json.loads(json.dumps(given)) == folded
 
 
 def test_a_config_that_came_back_needs_no_change(config):
-    given = ServeDeploySchema.model_validate(config).model_dump(exclude_unset=True)
-    assert plan(applications(given), config) == ()
+    given = ServeDeploySchema.model_validate(fold(config)).model_dump(exclude_unset=True)
+    running = unfold(Running({name: details(each) for name, each in applications(given).items()}), {})
+    assert plan(running.configs, config, pools=running.pool_configs) == ()
+    assert [*running.leaving_configs.values()] == config["leaving"]
 
 
 def test_the_details_of_the_tests_are_what_serve_would_give():

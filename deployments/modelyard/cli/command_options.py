@@ -31,6 +31,16 @@ class LiveFormat(StrEnum):
     wide = "wide"
 
 
+class StateFilter(StrEnum):
+    """The state of the models that `status` shows: a model's own, or where a pooled model is."""
+
+    READY = "READY"
+    LOADING = "LOADING"
+    UNAVAILABLE = "UNAVAILABLE"
+    RESIDENT = "RESIDENT"
+    COLD = "COLD"
+
+
 DEFAULT_CONFIG = Path("serve_config")
 
 ConfigDir = Annotated[Path, typer.Option("--config", "-c", help="Configuration folder.")]

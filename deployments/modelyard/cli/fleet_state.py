@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from modelyard.cli.control_client import RunningServer, running_server
 from modelyard.control.death_log import Death, DeathLog, summary
+from modelyard.control.pool_status import PoolStatus, pool_statuses
 from modelyard.control.status import ModelStatus
 from modelyard.telemetry.metrics.traffic import Traffic
 
@@ -29,11 +30,18 @@ class FleetState:
     configured: frozenset[str]
     server: Mapping[str, Any] = field(default_factory=dict)
     """See `LiveState.as_json`; empty if the state is from Ray."""
+    pools: tuple[Mapping[str, Any], ...] = ()
+    """Each as in `status -o json`."""
 
     @property
     def statuses(self) -> tuple[ModelStatus, ...]:
         """The models, as rows of the table."""
         return tuple(map(_row, self.models))
+
+    @property
+    def pool_statuses(self) -> tuple[PoolStatus, ...]:
+        """The pools."""
+        return tuple(PoolStatus(**pool) for pool in self.pools)
 
     @property
     def traffic(self) -> dict[str, Traffic]:
@@ -114,7 +122,10 @@ class _SocketSource:
 
     def fetch(self) -> FleetState:
         document = self._server.status()
-        return FleetState(tuple(document["models"]), frozenset(document["server"]["configured"]), document["server"])
+        server = document["server"]
+        return FleetState(
+            tuple(document["models"]), frozenset(server["configured"]), server, tuple(document.get("pools", ()))
+        )
 
 
 class _RaySource:
@@ -127,14 +138,16 @@ class _RaySource:
         from modelyard.cli.attach import traffic  # noqa: PLC0415 - imports Ray
         from modelyard.control.probe import describe_model  # noqa: PLC0415
 
-        statuses, rates = self._applier.statuses(self._applier.running()), traffic()
+        running = self._applier.running()
+        statuses, rates = self._applier.statuses(running), traffic()
         deaths = self._deaths.recent(time.time())
         models = []
         for status in statuses:
-            up = status.state == "READY" and status.replicas
+            up = status.state == "READY" and status.replicas and status.residency in ("", "RESIDENT")
             about = (describe_model(self._applier.urls, status) if up else None) or {}
             recent = rates[status.name].as_json() if status.name in rates else None
             died = [asdict(death) for death in deaths.get(status.name, ())]
             more = {"batching": about.get("batching"), "notes": about.get("notes"), "traffic": recent, "deaths": died}
             models.append({**status.as_json(), **more})
-        return FleetState(tuple(models), self._configured)
+        pools = tuple(pool.as_json() for pool in pool_statuses(running, statuses))
+        return FleetState(tuple(models), self._configured, pools=pools)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from modelyard.cli.terminal_columns import GAP, Column, cell, fit
+from modelyard.text.sizes import size_text
 
 if TYPE_CHECKING:  # these imports would slow down the command
     from modelyard.control.status import ModelStatus
@@ -17,6 +18,8 @@ _COLUMNS = (
     Column("STATE"),
     Column("VERSION", min_width=7, drop_order=1),
     Column("RUNTIME", min_width=7, drop_order=5),
+    Column("POOL", min_width=8, drop_order=4),
+    Column("MEMORY", right=True, drop_order=3),
     Column("REPLICAS", drop_order=2),
     Column("REQ/S", right=True, drop_order=2),
     Column("P99", right=True, drop_order=2),
@@ -26,18 +29,28 @@ _COLUMNS = (
     Column("REASON", min_width=24),
 )
 _TRAFFIC_HEADINGS = ("REQ/S", "P99", "FAILED", "QUEUED")
+_POOL_HEADINGS = ("POOL", "MEMORY")
 
 
 def status_table(
     statuses: Sequence["ModelStatus"], traffic: "Mapping[str, Traffic] | None" = None, width: int | None = None
 ) -> Text:
-    """One line for each model, no wider than `width`. With `traffic`, also the columns of the last minute's traffic.
+    """The headings and one line for each model; see `status_lines`."""
+    return Text("\n").join(status_lines(statuses, traffic, width))
 
-    The column REASON is shown if a model has a reason.
+
+def status_lines(
+    statuses: Sequence["ModelStatus"], traffic: "Mapping[str, Traffic] | None" = None, width: int | None = None
+) -> list[Text]:
+    """The headings and one line for each model, no wider than `width`.
+
+    With `traffic`, also the columns of the last minute's traffic. The columns POOL and MEMORY are shown if a model is in a pool,
+    REASON if a model has a reason.
     """
     rows = [_cells(status, None if traffic is None else traffic.get(status.name)) for status in statuses]
     hidden = {
         *(() if traffic is not None else _TRAFFIC_HEADINGS),
+        *(() if any(s.pool for s in statuses) else _POOL_HEADINGS),
         *(() if any(s.reason for s in statuses) else ("REASON",)),
     }
     places = [index for index, column in enumerate(_COLUMNS) if column.heading not in hidden]
@@ -49,7 +62,7 @@ def status_table(
         lines.append(
             _line([(row[i], wide, columns[i].right, _style(columns[i].heading, row[i], status)) for i, wide in shown])
         )
-    return Text("\n").join(lines)
+    return lines
 
 
 def _cells(status: "ModelStatus", traffic: "Traffic | None") -> list[str]:
@@ -58,6 +71,8 @@ def _cells(status: "ModelStatus", traffic: "Traffic | None") -> list[str]:
         status.state,
         ", ".join(status.default_first) or "-",
         status.runtime or "-",
+        status.pool or "-",
+        size_text(status.resident_bytes) if status.residency == "RESIDENT" else status.residency or "-",
         f"{status.replicas}/{status.replicas_wanted}",
         "-" if traffic is None else f"{traffic.requests_per_s:.1f}",
         "-" if traffic is None or traffic.p99_s is None else f"{traffic.p99_s * 1000:.3g} ms",

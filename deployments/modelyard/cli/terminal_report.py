@@ -17,7 +17,20 @@ if TYPE_CHECKING:  # these imports would slow down `modelyard --help`
     from modelyard.control.plan import Action
     from modelyard.control.status import ModelStatus
 
-MARKS = {"add": "+", "restart": "~", "load": "~", "move": "~", "scale": "~", "update": "~", "remove": "-", "refuse": "!"}
+MARKS = {
+    "add": "+",
+    "restart": "~",
+    "load": "~",
+    "move": "~",
+    "scale": "~",
+    "update": "~",
+    "remove": "-",
+    "refuse": "!",
+}
+MAX_MODELS = 50
+"""Models that the start shows in its table."""
+MAX_NAMES = 10
+"""Names of models in one line."""
 FILE_WIDTH = 200
 """Columns if the output is a file, so that lines are not wrapped."""
 
@@ -59,14 +72,21 @@ class TerminalReport:
     def progress(self, statuses: Sequence["ModelStatus"]) -> None:
         """How many models are READY, and the state of the others. Prints only changes."""
         up = sum(status.state == "READY" for status in statuses)
-        text = "; ".join([f"{up} of {len(statuses)} models ready", *_waiting(statuses)])
-        if text != self._shown:
-            self._shown = text
+        reasons = [*_waiting(statuses)]
+        text = "; ".join([f"{up} of {len(statuses)} models ready", *reasons])
+        # Of many models, a line for each twentieth: a pool loads hundreds one after the other.
+        step = text if len(statuses) <= MAX_MODELS else "; ".join([str(up * 20 // len(statuses)), *reasons[1:]])
+        if step != self._shown:
+            self._shown = step
             self._line(text)
 
     def started(self, statuses: Sequence["ModelStatus"], curl: str, metrics: str) -> None:
-        """The table of models, the URL of the metrics, and an example request."""
-        self._console.print(status_table(statuses, width=width_of(self._console)))
+        """The table of models (of many, those with a problem first), the URL of the metrics, and an example request."""
+        problems_first = sorted(statuses, key=lambda status: (status.state == "READY", not status.reason))
+        shown = statuses if len(statuses) <= MAX_MODELS else problems_first[:MAX_MODELS]
+        self._console.print(status_table(shown, width=width_of(self._console)))
+        if hidden := len(statuses) - len(shown):
+            self._console.print(f"+{hidden} more: modelyard status", markup=False)
         if metrics:
             self._console.print(f"\nMetrics: {metrics}", markup=False)
         if curl:
@@ -118,7 +138,8 @@ def _waiting(statuses: Sequence["ModelStatus"]) -> Iterator[str]:
     """The models that are loading, and why others are waiting or have failed."""
     loading = [status.name for status in statuses if status.state == "LOADING" and not status.reason]
     if loading:
-        yield f"loading {', '.join(loading)}"
+        more = f" and {len(loading) - MAX_NAMES} more" if len(loading) > MAX_NAMES else ""
+        yield f"loading {', '.join(loading[:MAX_NAMES])}{more}"
     if waiting := sum(status.reason == WAITING_TO_LOAD for status in statuses):
         yield f"{waiting} waiting to load"
     for status in statuses:

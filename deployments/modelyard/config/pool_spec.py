@@ -7,10 +7,8 @@ from pydantic import BeforeValidator, Field, field_validator
 from modelyard.config.model_spec import Name, Replicas
 from modelyard.config.size import MemoryBytes
 from modelyard.config.spec_base import Spec, rejected
+from modelyard.config.url_paths import APPLICATION_PREFIX
 
-APPLICATION_PREFIX = "_pool."
-"""No model's name starts like this. Serve leaves these characters as they are in the name of an application's HAProxy backend,
-where it replaces others (a colon too), so that the backend of no model has the same name."""
 _NO_REPLICA = "a pool keeps at least one replica"
 
 

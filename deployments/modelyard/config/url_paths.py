@@ -6,6 +6,11 @@ from collections.abc import Container
 ROUTE = r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$"
 """An absolute path whose segments need no escaping in a URL, a log or HAProxy's configuration. None is `.` or `..`."""
 
+APPLICATION_PREFIX = "_pool."
+"""Begins the name of a pool's application, and after a slash its route. No model's name starts like this. Serve leaves these
+characters as they are in the name of an application's HAProxy backend, where it replaces others (a colon too), so that the
+backend of no model has the same name."""
+
 _RESERVED_PREFIXES = ("/v1", "/v2", "/-")
 _RESERVED = (
     *("/live", "/ready", "/health", "/version", "/models", "/metrics"),

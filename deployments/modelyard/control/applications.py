@@ -86,16 +86,26 @@ def serve_config(
 def edge_models(config: ServeConfig) -> dict[str, EdgeModel]:
     """The models of a config, for the edge."""
     return {
-        application["name"]: _edge_model(application)
-        for application in places(config)
-        if application["name"] != GATEWAY
+        current["name"]: _edge_model(current, target)
+        for current, target in places(config)
+        if current["name"] != GATEWAY
     }
 
 
-def _edge_model(application: ServeConfig) -> EdgeModel:
-    timeout_s = settings_of(application)["limits"]["timeout_s"]
-    retries = application["args"]["spec"]["retry"] != "never"
-    return EdgeModel(application["route_prefix"], timeout_s, retries=retries, pool=application.get(POOL, ""))
+def _edge_model(current: ServeConfig, target: ServeConfig) -> EdgeModel:
+    return EdgeModel(
+        current["route_prefix"],
+        settings_of(current)["limits"]["timeout_s"],
+        retries=current["args"]["spec"]["retry"] != "never",
+        pool=current.get(POOL, ""),
+        moves_out_to=target["route_prefix"] if POOL in current and POOL not in target else "",
+    )
+
+
+def edge_applications(config: ServeConfig) -> set[str]:
+    """The names of Serve's applications in a config, without the gateway."""
+    alone = {each["name"] for each in (*config["applications"], *config["leaving"]) if POOL not in each}
+    return alone - {GATEWAY} | {pool["name"] for pool in config["pools"]}
 
 
 def model_application(config: Config, model: Resolved, deployed: ServeConfig | None = None) -> ServeConfig:

@@ -1,17 +1,18 @@
 """Deploys the desired state to Serve, and rolls back what does not start."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control import moves, removals
+from modelyard.control.catalogue_entries import running_catalogue
 from modelyard.control.desired import DesiredState
 from modelyard.control.load_admission import LoadAdmission
 from modelyard.control.plan import Action, NeedsConfirmation, plan
 from modelyard.control.probe import ServerUrls
 from modelyard.control.rollback import Rollback, rejection_reasons, waiting_models
-from modelyard.control.serve_config import GATEWAY, ServeConfig, by_name
-from modelyard.control.status import ModelStatus, Running, deployed, model_statuses
+from modelyard.control.serve_config import GATEWAY, ServeConfig, by_name, settings_of
+from modelyard.control.status import KnownStatuses, ModelStatus, Running, deployed, model_statuses
 from modelyard.ray_serve.application_status import reason_in
 
 if TYPE_CHECKING:  # decisions are tested without Ray
@@ -30,6 +31,7 @@ class Applier:
         server: ServerSpec | None = None,
         admission: LoadAdmission | None = None,
         on_target: Callable[[DesiredState, ServeConfig], None] = lambda *_: None,
+        reaches: moves.Reaches = lambda _: True,
     ) -> None:
         self._client = client
         self.urls = urls
@@ -39,7 +41,13 @@ class Applier:
         self._admission = admission or LoadAdmission(None)
         self._on_target = on_target
         """Called with the desired state and the config for Serve before that is deployed."""
+        self._reaches = reaches
         self._desired: DesiredState | None = None
+        self._good: dict[str, Mapping[str, Any]] = {}
+        """Details of models whose configuration was marked as good. Those that do not change are the same objects."""
+        self._catalogue: tuple[dict[str, Any], dict[str, str], set[str]] = ({}, {}, set())
+        """The settings of the gateway that were read last, and the models in them that are rejected and that wait."""
+        self._rows: KnownStatuses = {}
 
     def plan(self, desired: DesiredState) -> tuple[Action, ...]:
         """What `apply` would do now, whether or not it needs a confirmation."""
@@ -70,11 +78,13 @@ class Applier:
     def _deploy(self, desired: DesiredState, running: Running) -> None:
         """Deploy as much of the desired state as may load now, if that differs from what runs."""
         current = running.configs
-        target = self._admission.admit(running, _target(desired, current, self.rollback))
-        target = moves.with_places_of_before(running, target)
+        target = self._admission.admit(running, _target(desired, running, self.rollback))
+        target = moves.with_places_of_before(running, target, self._reaches)
         changes = plan(current, target, pools=running.pool_configs)
         moving = {application["name"] for application in target["leaving"]}
-        differs = changes or moving != {*running.leaving} or current.get(GATEWAY) != by_name(target).get(GATEWAY)
+        differs = (
+            changes or moving != running.leaving_configs.keys() or current.get(GATEWAY) != by_name(target).get(GATEWAY)
+        )
         if differs or desired is not self._desired:
             self._on_target(desired, target)
         if differs:
@@ -93,35 +103,53 @@ class Applier:
         running = self._client.running()
         configs = running.configs
         rolled_back = []
+        good: dict[str, Mapping[str, Any]] = {}
         for name, details in running.applications.items():
             if name == GATEWAY or name not in configs:
+                continue
+            if self._is_known_good(name, details):
+                good[name] = details
                 continue
             seen = deployed(details)
             if seen.status == "RUNNING":
                 self.rollback.mark_good(name, configs[name])
+                good[name] = details
             elif seen.status in ("DEPLOY_FAILED", "UNHEALTHY"):
                 reason = reason_in(seen.message) or "it did not start"
                 if self.rollback.mark_failed(name, configs[name], reason):
                     rolled_back.append(name)
-        if self._desired is not None and (rolled_back or self._admission.waiting or moves.over(running)):
+        self._good = good
+        if self._desired is not None and (rolled_back or self._admission.waiting or moves.over(running, self._reaches)):
             self._deploy(self._desired, running)
         return running, rolled_back
+
+    def _is_known_good(self, name: str, details: Mapping[str, Any]) -> bool:
+        """Whether these details, the same object, were there in the last cycle, and their configuration is marked as good."""
+        return self._good.get(name) is details and name in self.rollback.good and name not in self.rollback.rejected
 
     def statuses(self, running: Running) -> tuple[ModelStatus, ...]:
         """Every model's row."""
         configs = running.configs
-        return model_statuses(running, rejection_reasons(configs), self.urls.outside, waiting_models(configs))
+        written = settings_of(configs.get(GATEWAY, {}))
+        if written != self._catalogue[0]:
+            catalogue = running_catalogue(configs)
+            self._catalogue = written, rejection_reasons(catalogue), waiting_models(catalogue)
+        _, rejected, waiting = self._catalogue
+        return model_statuses(running, rejected, self.urls.outside, waiting, self._rows)
 
 
 def planned(desired: DesiredState, running: Running, rollback: Rollback) -> tuple[Action, ...]:
-    """The actions that would make what runs match the desired state."""
-    target = _target(desired, running.configs, rollback)
-    return plan(running.configs, target, desired.refused, pools=running.pool_configs)
+    """The actions that would make what runs match the desired state, without those that are under way."""
+    target = _target(desired, running, rollback)
+    pools = moves.pools_without_removed(running, target)
+    return plan(running.configs, target, desired.refused, pools=pools)
 
 
-def _target(desired: DesiredState, current: Mapping[str, ServeConfig], rollback: Rollback) -> ServeConfig:
+def _target(desired: DesiredState, running: Running, rollback: Rollback) -> ServeConfig:
     """The desired config, but a rejected model as it runs or else last answered, and a failed one as it last answered."""
-    return rollback.applied_to(desired.serve_config({**rollback.good, **current}, rollback.good))
+    good = rollback.good_in({pool.application for pool in desired.config.pools} | running.pool_configs.keys())
+    target = rollback.applied_to(desired.serve_config({**good, **running.configs}, good), good)
+    return moves.with_needed_pools(running, target)
 
 
 def settled(statuses: Sequence[ModelStatus]) -> bool:

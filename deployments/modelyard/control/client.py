@@ -1,7 +1,6 @@
 """The only module that calls Ray Serve's API: start, deploy, observe, stop."""
 
 import logging
-from contextlib import suppress
 
 import ray
 from ray.exceptions import RayActorError, RayError
@@ -13,8 +12,9 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ServeDeploySchema
 
 from modelyard.config.server_spec import Listen
-from modelyard.control.pools import fold, has_pools, unfold
+from modelyard.control.pools import fold, has_pools, last_reports, unfold
 from modelyard.control.serve_config import ServeConfig
+from modelyard.control.serve_details import ServeDetails
 from modelyard.control.status import Running
 from modelyard.control.worker_imports import InstalledPackagesOnly
 from modelyard.ray_serve.pool_report import PoolReports
@@ -29,9 +29,11 @@ class ServeClient:
 
     def __init__(self, client: ServeControllerClient) -> None:
         self._client = client
+        self._details = ServeDetails(client.get_serve_details, self._statuses)
         self._seen = Running({})
+        self._unfolded = Running({})
         self._hub = HubClient()
-        self._last_reports: PoolReports = {}
+        self._reports: PoolReports = {}
 
     @classmethod
     def start(cls, *, proxy_location: str, port: int, host: str = "127.0.0.1") -> "ServeClient":
@@ -55,22 +57,39 @@ class ServeClient:
 
     def deploy(self, config: ServeConfig) -> None:
         """Make Serve run exactly these applications and pools; returns before they are up."""
-        self._client.deploy_apps(ServeDeploySchema.model_validate(fold(config)))
+        try:
+            self._client.deploy_apps(ServeDeploySchema.model_validate(fold(config)))
+        finally:
+            self._details.forget()
 
     def running(self) -> Running:
         """Observe Serve. Raises ConnectionError if its controller does not respond."""
         try:
-            details = self._client.get_serve_details()
+            details = self._details.read()
         except RayError as error:
             raise ConnectionError(f"Serve's controller does not respond: {error}") from error
         self._seen = Running(details["applications"]).after(self._seen)
-        return unfold(self._seen, self._reports() if has_pools(self._seen) else {})
+        if has_pools(self._seen):
+            self._reports = last_reports(self._reports, self._new_reports(), self._seen)
+        self._unfolded = unfold(self._seen, self._reports, self._unfolded)
+        return self._unfolded
 
-    def _reports(self) -> PoolReports:
-        """What the replicas of pools report; what they reported last while the metrics hub does not respond."""
-        with suppress(RayError, ConnectionError, ValueError):  # it is being started again
-            self._last_reports = self._hub.pool_reports()
-        return self._last_reports
+    def _statuses(self) -> object:
+        """What changes when a status or a replica does, without the settings of the models."""
+        statuses = self._client.list_serve_statuses()
+        running = ray.get(self._client._controller._all_running_replicas.remote())
+        replicas = {
+            str(deployment): sorted(each.replica_id.unique_id for each in infos)
+            for deployment, infos in running.items()
+        }
+        return statuses, replicas
+
+    def _new_reports(self) -> PoolReports:
+        """What the replicas of pools report; nothing while the metrics hub is being started again."""
+        try:
+            return self._hub.pool_reports()
+        except (RayError, ConnectionError, ValueError):
+            return {}
 
     def cores(self) -> int:
         """The number of CPU cores of all nodes, as they were started."""

@@ -70,6 +70,10 @@ class ClusterNode:
     def before_deploy(self, desired: DesiredState, target: ServeConfig) -> None:
         """See Node."""
 
+    def reaches(self, application: str) -> bool:
+        """See Node. The cluster's load balancers are not known here."""
+        return True
+
     def observed(self, running: Running) -> None:
         """See Node."""
 

@@ -9,7 +9,7 @@ from modelyard.config.diagnostic import SpecError
 from modelyard.config.load import Config, load
 from modelyard.config.spec_cache import SpecCache
 from modelyard.control.applications import serve_config
-from modelyard.control.serve_config import ServeConfig
+from modelyard.control.serve_config import POOL, ServeConfig
 from modelyard.repository.resolve import Rejected, Resolved, resolve_all
 from modelyard.repository.scan import DigestCache, scan
 
@@ -39,7 +39,8 @@ class DesiredState:
     def pinned_to(self, applications: Mapping[str, ServeConfig]) -> "DesiredState":
         """The same models with these applications, unless two of them have the same route."""
         names = {model.name for model in self.config.models}
-        pinned = {name: application for name, application in applications.items() if name in names}
+        places = {None, *(pool.application for pool in self.config.pools)}
+        pinned = {name: each for name, each in applications.items() if name in names and each.get(POOL) in places}
         routes = {application["route_prefix"] for application in pinned.values()}
         return replace(self, pinned=pinned) if len(routes) == len(pinned) else self
 

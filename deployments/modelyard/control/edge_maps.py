@@ -1,9 +1,11 @@
 """The maps of models in the running HAProxy: they change in place, and HAProxy reads its map files only at its start."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from modelyard.edge.admin_socket import AdminError, pid_of, replace_map
+from modelyard.edge.admin_socket import AdminError, has_key, pid_of, replace_map
 from modelyard.edge.files import EdgeFiles
+from modelyard.edge.model_maps import REPLICAS_FILE
 
 MAX_FAILURES = 5
 """In a row, before the operator reads of them: a HAProxy that is starting has no admin socket yet."""
@@ -31,6 +33,14 @@ class EdgeMaps:
         self._failures = 0
         report("")
 
+    def reaches(self, application: str) -> bool:
+        """Whether the running HAProxy has replicas of this application of Serve."""
+        process = self._edge.haproxy_pid()
+        try:
+            return any(has_key(socket, REPLICAS_FILE, application) for socket in self._sockets(process))
+        except (AdminError, OSError):  # it is starting
+            return False
+
     def _send(self, process: int | None) -> None:
         if process is None:
             return
@@ -40,10 +50,13 @@ class EdgeMaps:
         changed = {name: content for name, content in maps.items() if content != self._sent.get(name)}
         if not changed:
             return
-        sockets = [socket for socket in self._edge.admin_sockets() if pid_of(socket) == process]
-        if not sockets:
-            raise AdminError(f"process {process} does not respond at its admin socket yet")
-        for socket in sockets:
+        for socket in self._sockets(process):
             for name, content in changed.items():
                 replace_map(socket, name, content)
         self._sent = maps
+
+    def _sockets(self, process: int | None) -> list[Path]:
+        sockets = [socket for socket in self._edge.admin_sockets() if pid_of(socket) == process]
+        if not sockets:
+            raise AdminError(f"process {process} does not respond at its admin socket yet")
+        return sockets

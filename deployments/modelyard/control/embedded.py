@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from modelyard.control.applications import edge_models
+from modelyard.control.applications import edge_applications, edge_models
 from modelyard.control.client import ServeClient
 from modelyard.control.desired import DesiredState
 from modelyard.control.edge_maps import EdgeMaps
@@ -143,10 +143,14 @@ class EmbeddedNode:
 
         def write() -> None:
             self._edge.write(self._server, models)
-            self._edge.write_updating({model.pool or name for name, model in models.items()})
+            self._edge.write_updating(edge_applications(target))
 
         self._writes.require(self._paths.edge, write)
         self._maps.check(lambda _: None)
+
+    def reaches(self, application: str) -> bool:
+        """See Node."""
+        return self._maps.reaches(application)
 
     def observed(self, running: Running) -> None:
         """See Node."""

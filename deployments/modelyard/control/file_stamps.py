@@ -16,15 +16,19 @@ DEEPEST = 32
 """Folders below a version; a link may lead back up."""
 
 
-def stamp(config_dir: Path, repository: Path, folders: Iterable[str]) -> Stamp:
-    """The stamp of all files that `config.load` reads, and of the versions in these model folders. Never raises OSError."""
+def config_stamp(config_dir: Path) -> Stamp:
+    """The stamp of all files that `config.load` reads. Never raises OSError."""
     config = str(config_dir)
     return (
         *(_stat(f"{config}/{name}")[0] for name in ("", "server.yaml", "server.yml")),
         *_below(f"{config}/models", deep=1),
         *_below(f"{config}/pools", deep=1),
-        *(part for folder in folders for part in _versions(f"{repository}/{folder}")),
     )
+
+
+def repository_stamp(repository: Path, folders: Iterable[str]) -> Stamp:
+    """The stamp of the versions in these model folders. Never raises OSError."""
+    return tuple(part for folder in folders for part in _versions(f"{repository}/{folder}"))
 
 
 def _versions(folder: str) -> Iterator[object]:

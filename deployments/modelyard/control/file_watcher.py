@@ -6,15 +6,18 @@ import time
 from collections.abc import Callable
 
 from modelyard.control.desired import ConfigReader, DesiredState
-from modelyard.control.file_stamps import Stamp, stamp
+from modelyard.control.file_stamps import Stamp, config_stamp, repository_stamp
 
-CHECK_EVERY_S = 1.0
+CHECK_EVERY_S = 0.5
+REPOSITORY_EVERY_S = 1.0
+"""How often the repository is checked: it has many more files than the configuration."""
 QUIET_S = 0.3
 """Files are read when they have not changed for so long, because an editor writes a file in several steps."""
 MAX_CHANGE_S = 5.0
 """Files that change for longer than this are read as they are."""
 MAX_CPU_SHARE = 0.03
-"""The share of one core that checks may take; a repository with very many files is checked less often."""
+"""The share of one core that checks of the configuration, and those of the repository, may take each; very many files are checked
+less often."""
 RETRY_S = 5.0
 """When files that could not be read are read again."""
 SILENT_S = 10.0
@@ -34,6 +37,11 @@ class FileChecker:
         self._read: Stamp | None = None
         """As of the last reading. None: the first check reads, because the first reading was made without a stamp."""
         self._seen: Stamp | None = None
+        self._repository: Stamp = ()
+        """As of its last check."""
+        self._repository_due_at = 0.0
+        self.wait_s = 0.0
+        """When to check again, seconds after the last check."""
         self._touched_at = 0.0
         self._settles_at: float | None = None
         self._waits(first)
@@ -45,7 +53,14 @@ class FileChecker:
 
     def check(self) -> Reading | None:
         """The desired state if the files have changed and are at rest now, or if a version has settled; else None."""
-        now, found = self._now(), self._stamp()
+        found = self._stamp()
+        reading = self._check(found)
+        if self.is_changing:
+            self.wait_s = QUIET_S
+        return reading
+
+    def _check(self, found: Stamp) -> Reading | None:
+        now = self._now()
         settled = self._settles_at is not None and now >= self._settles_at
         if found == self._read and not settled:
             self._seen = found
@@ -75,8 +90,16 @@ class FileChecker:
         self._settles_at = None if desired.settles_in_s is None else self._now() + desired.settles_in_s
 
     def _stamp(self) -> Stamp:
-        folders = sorted({model.folder for model in self._config.models})
-        return stamp(self._desired.config_dir, self._config.repository_root, folders)
+        begun = self._now()
+        config = config_stamp(self._desired.config_dir)
+        now = self._now()
+        self.wait_s = max(CHECK_EVERY_S, (now - begun) / MAX_CPU_SHARE)
+        if self.is_changing or now >= self._repository_due_at:
+            folders = sorted({model.folder for model in self._config.models})
+            self._repository = repository_stamp(self._config.repository_root, folders)
+            took_s = self._now() - now
+            self._repository_due_at = now + max(REPOSITORY_EVERY_S, took_s / MAX_CPU_SHARE)
+        return (config, self._repository)
 
 
 class FileWatcher:
@@ -111,7 +134,7 @@ class FileWatcher:
     def _run(self) -> None:
         wait_s = 0.0
         while not self._stop.wait(wait_s):
-            self._checking_since = begun = time.monotonic()
+            self._checking_since = time.monotonic()
             try:
                 reading = self._checker.check()
             except Exception as error:  # noqa: BLE001 - without this thread no change would be seen
@@ -119,10 +142,5 @@ class FileWatcher:
             self._checking_since = None
             if reading is not None:
                 self._readings.put(reading)
-            took_s = time.monotonic() - begun
-            wait_s = (
-                QUIET_S
-                if self._checker.is_changing
-                else max(CHECK_EVERY_S, took_s / MAX_CPU_SHARE if reading is None else 0.0)
-            )
+            wait_s = self._checker.wait_s
         self._readings.put(None)  # the reconciler need not wait for its timeout

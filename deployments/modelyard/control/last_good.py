@@ -7,10 +7,11 @@ from pathlib import Path
 
 from modelyard.config.load import Config
 from modelyard.config.model_spec import ModelSpec
+from modelyard.config.pool_spec import PoolSpec
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.paths import write_private
-from modelyard.control.serve_config import ServeConfig, settings_of
-from modelyard.ray_serve.application import ModelArgs, ModelSettings
+from modelyard.control.serve_config import POOL, ServeConfig, settings_of
+from modelyard.ray_serve.application import ModelArgs, ModelSettings, PoolMember
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class LastGood:
                 models=tuple(ModelSpec.model_validate_json(json.dumps(model)) for model in stored["models"]),
                 sources={name: Path(source) for name, source in stored["sources"].items()},
                 root=Path(stored["root"]),
+                pools=tuple(PoolSpec.model_validate_json(json.dumps(pool)) for pool in stored.get("pools", ())),
+                pool_sources={name: Path(source) for name, source in stored.get("pool_sources", {}).items()},
             )
             return cls(config, {name: each for name, each in stored["applications"].items() if _can_be_served(each)})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -45,6 +48,8 @@ class LastGood:
             "models": [model.model_dump(mode="json") for model in config.models],
             "sources": {name: str(source) for name, source in config.sources.items()},
             "root": str(config.root),
+            "pools": [pool.model_dump(mode="json") for pool in config.pools],
+            "pool_sources": {name: str(source) for name, source in config.pool_sources.items()},
             "applications": self.applications,
         }
         write_private(path, json.dumps(stored))
@@ -68,8 +73,13 @@ class LastGoodFile:
 def _can_be_served(application: ServeConfig) -> bool:
     """Whether this release's replicas can read its arguments and settings."""
     try:
-        ModelArgs.from_plain(application["args"])
-        ModelSettings.from_plain(settings_of(application))
+        args, settings = application["args"], settings_of(application)
+        if POOL in application:
+            pooled = {key: value for key, value in application["pooled"].items() if key != "fingerprint"}
+            PoolMember.from_plain({**pooled, "args": args, "settings": settings})
+        else:
+            ModelArgs.from_plain(args)
+            ModelSettings.from_plain(settings)
     except ValueError:
         return False
     return True

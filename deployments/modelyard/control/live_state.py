@@ -79,6 +79,7 @@ class LiveState:
                 "withheld": turn.withheld if turn else "",
             },
             "models": self._models(turn) if turn else [],
+            "pools": [pool.as_json() for pool in turn.pools] if turn else [],
         }
 
     def down(self, why: str) -> None:
@@ -125,7 +126,7 @@ class LiveState:
                 **status.as_json(),
                 **{key: described[status.name][1].get(key) if status.name in described else None for key in DESCRIBED},
                 "traffic": traffic[status.name].as_json() if status.name in traffic else None,
-                "deaths": [asdict(death) for death in deaths.get(status.name, ())],
+                "deaths": [asdict(death) for death in deaths.get(status.application, ())],
             }
             for status in turn.statuses
         ]
@@ -145,8 +146,11 @@ class LiveState:
 
 
 def _can_describe(status: "ModelStatus") -> bool:
-    """Whether its page is that of its config: during a change, replicas may still have the settings of before."""
-    return status.state == "READY" and status.replicas > 0 and not status.changing
+    """Whether its page is that of its config: during a change, replicas may still have the settings of before.
+
+    A request for the page of a cold model would load it.
+    """
+    return status.state == "READY" and status.replicas > 0 and not status.changing and status.is_loaded
 
 
 def _is_known(name: str, known: Described, configs: Mapping[str, Any]) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the control socket is served before these are imported
     from modelyard.control.plan import Action
+    from modelyard.control.pool_status import PoolStatus
     from modelyard.control.rollback import Rollback
     from modelyard.control.status import ModelStatus, Running
 
@@ -23,6 +24,7 @@ class LoopSnapshot:
     statuses: tuple["ModelStatus", ...]
     configured: frozenset[str]
     """Names of the models in the files that were last read."""
+    pools: tuple["PoolStatus", ...] = ()
     notices: Mapping[str, str] = field(default_factory=dict)
     """Problems that last, by key."""
     waiting: tuple["Action", ...] = ()

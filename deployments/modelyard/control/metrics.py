@@ -53,6 +53,8 @@ class ControlMetrics:
         self._deaths: Counter[tuple[str, str]] = Counter()
         self._reload: dict[Key, float] = {}
         self._failing_writes = 0
+        self._shown: set[str] = set()
+        """Models that have series."""
         self._snapshot = MetricsSnapshot(Totals(), {})
 
     def reloaded(self, *, successful: bool, withheld: bool = False) -> None:
@@ -74,27 +76,43 @@ class ControlMetrics:
         """Note an observation of Serve. The snapshot is replaced as a whole, so that no reader sees half of a change."""
         gauges: dict[Key, float] = {**self._reload, (WRITES_FAILING.name,): float(self._failing_writes)}
         applications = {name: details for name, details in running.applications.items() if name != GATEWAY}
-        self._starts.forget_all_but(applications)
-        gauges |= self._waits(statuses)
-        for status in statuses:
+        with_replicas = {name: details for name, details in running.with_replicas.items() if name != GATEWAY}
+        self._starts.forget_all_but(with_replicas)
+        shown = self._with_series(running, statuses)
+        gauges |= self._waits(statuses, shown)
+        for status in shown:
             details = applications.get(status.name)
             gauges |= _readiness(status, details)
             gauges[(LOAD_TIMEOUT.name, status.name)] = _load_timeout_s(details)
-            if details is not None and not status.pool:
-                gauges |= _replicas(status, details)
-                ids = [replica["replica_id"] for replica in _replica_details(details)]
-                config = (details.get("deployed_app_config") or {}).get("args")
-                through = text_of(details["status"]) == "RUNNING"
-                self._starts.observe(status.name, ids, status.replicas_wanted, config=config, through=through)
-        counters = self._started() | self._death_counts({*applications, *(model for model, _ in self._deaths)})
+        for name, details in with_replicas.items():
+            gauges |= _replicas(name, details)
+            ids = [replica["replica_id"] for replica in _replica_details(details)]
+            config = (details.get("deployed_app_config") or {}).get("args")
+            through = text_of(details["status"]) == "RUNNING"
+            self._starts.observe(name, ids, _target_replicas(details), config=config, through=through)
+        counters = self._started() | self._death_counts({*with_replicas, *(model for model, _ in self._deaths)})
         self._snapshot = MetricsSnapshot(Totals(counters=counters), gauges)
 
-    def _waits(self, statuses: Sequence[ModelStatus]) -> dict[Key, float]:
-        """Seconds for which each model has not been ready."""
+    def _with_series(self, running: Running, statuses: Sequence[ModelStatus]) -> list[ModelStatus]:
+        """The models that have series: of those in pools, the ones that have had a request, or were UNAVAILABLE or elsewhere."""
+        shown = [
+            status
+            for status in statuses
+            if not status.pool
+            or status.name in self._shown
+            or status.name in running.leaving
+            or status.state == "UNAVAILABLE"
+            or running.applications[status.name].get("had_requests")
+        ]
+        self._shown = {status.name for status in shown}
+        return shown
+
+    def _waits(self, statuses: Sequence[ModelStatus], shown: Sequence[ModelStatus]) -> dict[Key, float]:
+        """Seconds for which each model has not been ready, for those that are shown."""
         now = self._clock()
         loading = [status.name for status in statuses if status.state != "READY" and status.reason != WAITING_TO_LOAD]
         self._not_ready_since = {name: self._not_ready_since.get(name, now) for name in loading}
-        return {(NOT_READY.name, each.name): now - self._not_ready_since.get(each.name, now) for each in statuses}
+        return {(NOT_READY.name, each.name): now - self._not_ready_since.get(each.name, now) for each in shown}
 
     def snapshot(self) -> MetricsSnapshot:
         """The metrics as of the last observation."""
@@ -134,14 +152,19 @@ def _load_timeout_s(details: Mapping[str, Any] | None) -> float:
     return float(spec.get("load_timeout_s", ModelSpec.model_fields["load_timeout_s"].default))
 
 
-def _replicas(status: ModelStatus, details: Mapping[str, Any]) -> dict[Key, float]:
+def _replicas(model: str, details: Mapping[str, Any]) -> dict[Key, float]:
+    """Of a model with an application of its own, or of a pool: `model` is the application's name."""
     states = Counter(STATES.get(text_of(replica["state"]), "starting") for replica in _replica_details(details))
-    gauges: dict[Key, float] = {(REPLICAS.name, status.name, state): float(states[state]) for state in REPLICA_STATES}
-    gauges[(REPLICAS_TARGET.name, status.name)] = float(status.replicas_wanted)
+    gauges: dict[Key, float] = {(REPLICAS.name, model, state): float(states[state]) for state in REPLICA_STATES}
+    gauges[(REPLICAS_TARGET.name, model)] = float(_target_replicas(details))
     config = details.get("deployed_app_config") or {}
     most = sum(_most_replicas(deployment) for deployment in config.get("deployments", []))
-    gauges[(REPLICAS_MAX.name, status.name)] = float(most)
+    gauges[(REPLICAS_MAX.name, model)] = float(most)
     return gauges
+
+
+def _target_replicas(details: Mapping[str, Any]) -> int:
+    return sum(deployment["target_num_replicas"] for deployment in details["deployments"].values())
 
 
 def _most_replicas(deployment: Mapping[str, Any]) -> int:

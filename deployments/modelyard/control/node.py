@@ -50,6 +50,9 @@ class Node(Protocol):
     def before_deploy(self, desired: DesiredState, target: ServeConfig) -> None:
         """Called before Serve gets a config. Raises NotWritten: then it does not get it."""
 
+    def reaches(self, application: str) -> bool:
+        """Whether the load balancer has replicas of this application of Serve."""
+
     def observed(self, running: Running) -> None:
         """Called with each observation of Serve."""
 

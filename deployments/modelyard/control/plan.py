@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from modelyard.config.pool_spec import APPLICATION_PREFIX
 from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, versions_of
 
 CONFIRM = "--allow-removals"
@@ -106,7 +105,9 @@ def _changes(name: str, old: ServeConfig, new: ServeConfig) -> Iterator[Action]:
 
 def _place(application: ServeConfig) -> str:
     pool = application.get(POOL)
-    return f"pool {pool.removeprefix(APPLICATION_PREFIX)}" if pool else "replicas of its own"
+    return (
+        f"pool {pool.partition('.')[2]}" if pool else "replicas of its own"
+    )  # pool_spec.APPLICATION_PREFIX ends in a dot
 
 
 def _restart_reasons(old: ServeConfig, new: ServeConfig) -> Iterator[str]:

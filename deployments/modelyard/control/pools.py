@@ -5,13 +5,15 @@ application under POOL. Serve gets one application for each pool, whose settings
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from modelyard.config.url_paths import APPLICATION_PREFIX
 from modelyard.control.serve_config import POOL, ServeConfig, settings_of
-from modelyard.control.status import Running
+from modelyard.control.status import Running, deployed
 from modelyard.ray_serve.application import MODEL_DEPLOYMENT
-from modelyard.ray_serve.application_status import failure_message, text_of
-from modelyard.ray_serve.pool_report import PoolReports, state_in_pool
+from modelyard.ray_serve.application_status import Deployed, text_of
+from modelyard.ray_serve.pool_report import PoolReports, as_application, state_in_pool
 
 POOL_IMPORT = "modelyard.replica.pool_deployment:build"
 LEAVING = "leaving"
@@ -23,10 +25,10 @@ def fold(config: ServeConfig) -> ServeConfig:
     models: dict[str, dict[str, Any]] = {pool["name"]: {} for pool in config["pools"]}
     applications = []
     for application in (*config["applications"], *config["leaving"]):
-        if POOL not in application:
-            applications.append(application)
-        elif application[POOL] in models:  # else it was rolled back into a pool that is removed
+        if POOL in application:
             models[application[POOL]][application["name"]] = _entry(application)
+        else:
+            applications.append(application)
     for application in config["leaving"]:
         if POOL in application:
             models[application[POOL]][application["name"]][LEAVING] = True
@@ -34,36 +36,81 @@ def fold(config: ServeConfig) -> ServeConfig:
     return {"proxy_location": config["proxy_location"], "applications": [*applications, *pools]}
 
 
-def unfold(running: Running, reports: PoolReports) -> Running:
-    """An observation of Serve with an application for each pooled model, and the pools without their models."""
+def unfold(running: Running, reports: PoolReports, before: Running | None = None) -> Running:
+    """An observation of Serve with an application for each pooled model, and the pools without their models.
+
+    `before` is the last result. What has not changed since is the same object, so that a thousand models cost little to compare.
+    """
+    before = before or Running({})
     applications: dict[str, dict[str, Any]] = {}
     pools: dict[str, dict[str, Any]] = {}
-    leaving: dict[str, ServeConfig] = {}
+    leaving: dict[str, dict[str, Any]] = {}
     for name, details in running.applications.items():
-        if _is_pool(details.get("deployed_app_config") or {}):
-            pools[name] = details
-        else:
-            applications[name] = details
+        (pools if name.startswith(APPLICATION_PREFIX) else applications)[name] = details
     for pool, details in pools.items():
-        config = details["deployed_app_config"]
-        pools[pool] = {**details, "deployed_app_config": _with_models(config, {})}
+        config = details.get("deployed_app_config")
+        if not config:  # Serve is deleting it
+            continue
+        view = _PoolView.of(pool, details)
+        if (known := before.pools.get(pool, {}).get("view")) == view:
+            view = known
+        pools[pool] = {
+            **details,
+            "deployed_app_config": _with_models(config, {}),
+            "view": view,
+            "used_bytes": _used_bytes(view, reports),
+        }
         for model, entry in settings_of(config)["models"].items():
+            last = before.leaving if LEAVING in entry else before.applications
+            seen = _details(model, entry, view, reports, last.get(model))
             if LEAVING in entry:
-                leaving[model] = _application(pool, model, entry)
+                leaving[model] = seen
                 continue
-            if model in applications:  # it moves into the pool
-                leaving[model] = applications[model]["deployed_app_config"]
-            applications[model] = _details(pool, model, entry, details, reports)
+            if model in applications:  # it moves into the pool, or has done so and is being deleted
+                leaving.setdefault(model, applications[model])
+            applications[model] = seen
     return Running(applications, pools, leaving)
+
+
+@dataclass(frozen=True, slots=True)
+class _PoolView:
+    """What the models of a pool have in common."""
+
+    pool: str
+    """The pool's application."""
+    replicas: list[dict[str, Any]]
+    running: list[str]
+    """The ids of the replicas that run."""
+    target: int
+    deployed: Deployed
+
+    @classmethod
+    def of(cls, pool: str, details: Mapping[str, Any]) -> "_PoolView":
+        deployments = details["deployments"].values()
+        replicas = [each for deployment in deployments for each in deployment["replicas"]]
+        return cls(
+            pool=pool,
+            replicas=replicas,
+            running=[each["replica_id"] for each in replicas if text_of(each["state"]) == "RUNNING"],
+            target=sum(deployment["target_num_replicas"] for deployment in deployments),
+            deployed=deployed(details),
+        )
 
 
 def has_pools(running: Running) -> bool:
     """Whether an observation of Serve has a pool."""
-    return any(_is_pool(details.get("deployed_app_config") or {}) for details in running.applications.values())
+    return any(name.startswith(APPLICATION_PREFIX) for name in running.applications)
 
 
-def _is_pool(config: Mapping[str, Any]) -> bool:
-    return config.get("import_path") == POOL_IMPORT
+def last_reports(known: PoolReports, reported: PoolReports, running: Running) -> PoolReports:
+    """The last report of each replica of a pool that Serve has: a metrics hub that was started again has no reports at first."""
+    there = {
+        replica["replica_id"]
+        for name, details in running.applications.items()
+        if name.startswith(APPLICATION_PREFIX)
+        for replica in _replicas(details)
+    }
+    return {replica: models for replica, models in {**known, **reported}.items() if replica in there}
 
 
 def _entry(application: ServeConfig) -> dict[str, Any]:
@@ -96,27 +143,56 @@ def _with_models(pool: ServeConfig, models: Mapping[str, Any]) -> ServeConfig:
 
 
 def _details(
-    pool: str, model: str, entry: Mapping[str, Any], details: Mapping[str, Any], reports: PoolReports
+    model: str,
+    entry: Mapping[str, Any],
+    view: _PoolView,
+    reports: PoolReports,
+    before: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """A model's details in the form of Serve's ApplicationDetails: its replicas are those of the pool that serve it."""
-    replicas = [each for deployment in details["deployments"].values() for each in deployment["replicas"]]
-    running = [each["replica_id"] for each in replicas if text_of(each["state"]) == "RUNNING"]
-    state = state_in_pool(model, entry["fingerprint"], running, reports)
-    pool_target = sum(deployment["target_num_replicas"] for deployment in details["deployments"].values())
-    status = "DEPLOY_FAILED" if state.reason else "RUNNING" if state.through else "DEPLOYING"
-    application = _application(pool, model, entry)
+    found = [reports.get(replica, {}).get(model) for replica in view.running]
+    application = (before or {}).get("deployed_app_config", {})
+    if not _is_of(application, view.pool, entry):
+        application = _application(view.pool, model, entry)
+    elif before is not None and before.get("view") is view and before["reports"] == found:
+        return before
+    state = state_in_pool(model, entry["fingerprint"], view.running, reports)
+    as_seen = as_application(view.deployed, state)
     seen = state.furthest
     return {
+        "view": view,
+        "reports": found,
         "residency": {"residency": seen.residency, "resident_bytes": seen.resident_bytes} if seen else {},
-        "status": status,
-        "message": failure_message(state.reason),
+        "had_requests": state.had_requests,
+        "everywhere": 0 < len(view.running) == len(state.serving),
+        "status": as_seen.status,
+        "message": as_seen.message,
         "route_prefix": application["route_prefix"],
         "deployed_app_config": application,
         "deployments": {
             MODEL_DEPLOYMENT: {
                 "message": "",
-                "target_num_replicas": pool_target,
-                "replicas": [each for each in replicas if each["replica_id"] in state.serving],
+                "target_num_replicas": view.target,
+                "replicas": [each for each in view.replicas if each["replica_id"] in state.serving],
             }
         },
     }
+
+
+def _is_of(application: ServeConfig, pool: str, entry: Mapping[str, Any]) -> bool:
+    """Whether an application is that of a pool's entry. The fingerprint stands for the arguments."""
+    return (
+        application.get(POOL) == pool
+        and settings_of(application) == entry["settings"]
+        and all(entry.get(key) == value for key, value in application["pooled"].items())
+    )
+
+
+def _used_bytes(view: _PoolView, reports: PoolReports) -> int:
+    """The memory of the models that are resident, in the replica of a pool where it is largest."""
+    each = (sum(model.resident_bytes for model in reports.get(replica, {}).values()) for replica in view.running)
+    return max(each, default=0)
+
+
+def _replicas(details: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [replica for deployment in details["deployments"].values() for replica in deployment["replicas"]]

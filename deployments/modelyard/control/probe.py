@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard.control.status import ModelStatus
+from modelyard.edge.http_frontend import WAKE_PREFIX
 
 TIMEOUT_S = 3.0
 POLL_S = 0.1
@@ -30,6 +31,8 @@ class ServerUrls:
 def describe_model(urls: ServerUrls, status: ModelStatus) -> dict[str, Any] | None:
     """The result of `GET /models/<name>`; None if it fails."""
     path = status.url.removesuffix("/predict").removeprefix(urls.outside)
+    if status.pool:
+        path = f"/{status.application}{WAKE_PREFIX}{path}"  # Serve's own frontend knows the pool's route alone
     scheme, _, host = urls.outside.partition("://")
     headers = {"host": host, "x-forwarded-proto": scheme}
     request = urllib.request.Request(urls.inside + path, headers=headers)  # noqa: S310 - our own http
@@ -43,20 +46,20 @@ def describe_model(urls: ServerUrls, status: ModelStatus) -> dict[str, Any] | No
 
 
 def wait_reachable(urls: ServerUrls, statuses: Sequence[ModelStatus], timeout_s: float, stop: threading.Event) -> None:
-    """Wait until every model that is up responds through the edge, which learns of replicas a moment after Serve does.
+    """Wait until every model that is up, and one of each pool, responds through the edge.
 
-    Returns earlier when `stop` is set or after `timeout_s`.
+    The edge learns of replicas a moment after Serve does. Returns earlier when `stop` is set or after `timeout_s`.
     """
     deadline = time.monotonic() + timeout_s
-    for status in statuses:
-        if status.state == "READY" and status.replicas:
-            while describe_model(urls, status) is None and time.monotonic() < deadline:
-                if stop.wait(POLL_S):
-                    return
+    up = [status for status in statuses if status.state == "READY" and status.replicas and status.is_loaded]
+    for status in {status.application: status for status in up}.values():  # one of each pool
+        while describe_model(urls, status) is None and time.monotonic() < deadline:
+            if stop.wait(POLL_S):
+                return
 
 
 def example_curl(urls: ServerUrls, statuses: Sequence[ModelStatus]) -> str:
     """The example command on the page of the first model that responds; "" if none does."""
-    answering = (status for status in statuses if status.state == "READY" and status.replicas)
+    answering = (status for status in statuses if status.state == "READY" and status.replicas and status.is_loaded)
     described = (describe_model(urls, status) for status in answering)
     return next((str(page["curl"]) for page in described if page), "")

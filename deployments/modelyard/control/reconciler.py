@@ -19,6 +19,7 @@ from modelyard.control.metrics import ControlMetrics
 from modelyard.control.node import NodeDied
 from modelyard.control.notices import Notices
 from modelyard.control.plan import CONFIRM, NeedsConfirmation
+from modelyard.control.pool_status import pool_statuses
 from modelyard.control.removals import RemovalDelay
 from modelyard.control.reports import Report
 from modelyard.control.status import ModelStatus, Running
@@ -247,6 +248,7 @@ class Reconciler:
                 running=running,
                 rollback=self._applier.rollback.copy(),
                 statuses=statuses,
+                pools=pool_statuses(running, statuses),
                 configured=self._configured,
                 notices=self._notices.texts,
                 waiting=self._approval.actions if self._approval else (),

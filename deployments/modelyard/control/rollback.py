@@ -4,11 +4,12 @@ Serve keeps a model's old replicas when the new ones cannot start, but still int
 replica would be an outage. So a configuration that failed is rolled back to the one that last answered.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from modelyard.control.catalogue_entries import amend_catalogue, catalogue_of, running_catalogue, served_by
-from modelyard.control.serve_config import GATEWAY, ServeConfig, by_name
+from modelyard.control.catalogue_entries import amend_catalogue, catalogue_of, served_by
+from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, by_name
+from modelyard.ray_serve.application import CatalogueEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +53,25 @@ class Rollback:
         self.good = {name: config for name, config in self.good.items() if name in names}
         self.rejected = {name: tried for name, tried in self.rejected.items() if name in names}
 
-    def applied_to(self, wanted: ServeConfig) -> ServeConfig:
+    def good_in(self, pools: Collection[str]) -> dict[str, ServeConfig]:
+        """The good configurations that can run where there are these applications of pools."""
+        return {name: config for name, config in self.good.items() if POOL not in config or config[POOL] in pools}
+
+    def applied_to(self, wanted: ServeConfig, good: Mapping[str, ServeConfig] | None = None) -> ServeConfig:
         """The config to deploy: `wanted`, but with the good configuration in place of each rejected one, and the reason.
 
-        A good configuration is left out if another model has its route now: Serve accepts no route twice.
+        `good` are the good configurations that can run, if not all of them can. One is left out as well if another model has its
+        route now: Serve accepts no route twice.
         """
+        good = self.good if good is None else good
         routes = {application["route_prefix"]: application["name"] for application in wanted["applications"]}
         back = {
-            name: self.good[name]
+            name: good[name]
             for name, application in by_name(wanted).items()
-            if name in self.rejected
+            if name in good
+            and name in self.rejected
             and self.rejected[name].config == application
-            and routes.get(self.good[name]["route_prefix"], name) == name
+            and routes.get(good[name]["route_prefix"], name) == name
         }
         if not back:
             return wanted
@@ -84,11 +92,11 @@ class Rollback:
         }
 
 
-def rejection_reasons(applications: Mapping[str, ServeConfig]) -> dict[str, str]:
+def rejection_reasons(catalogue: Sequence[CatalogueEntry]) -> dict[str, str]:
     """The reasons in the catalogue of the running gateway, by model."""
-    return {entry.name: entry.refused for entry in running_catalogue(applications) if entry.refused}
+    return {entry.name: entry.refused for entry in catalogue if entry.refused}
 
 
-def waiting_models(applications: Mapping[str, ServeConfig]) -> set[str]:
+def waiting_models(catalogue: Sequence[CatalogueEntry]) -> set[str]:
     """The models that wait until others have loaded, by the catalogue of the running gateway."""
-    return {entry.name for entry in running_catalogue(applications) if entry.waiting}
+    return {entry.name for entry in catalogue if entry.waiting}

@@ -90,6 +90,7 @@ class Runner:
             server=self._first.config.server,
             admission=LoadAdmission(node.max_loads(client)),
             on_target=node.before_deploy,
+            reaches=node.reaches,
         )
         watcher = FileWatcher(FileChecker(self._files, self._first), self._stop)
         requested = RequestedApplies(watcher.wake)

@@ -63,6 +63,14 @@ def replace_map(admin: Path, name: str, content: str) -> None:
     _run_silent_command(admin, f"commit map @{version} {name}\n")
 
 
+def has_key(admin: Path, name: str, key: str) -> bool:
+    """Whether a map of the running HAProxy has this key. Raises AdminError."""
+    reply = _run_command(admin, f"get map {name} {key}\n".encode())
+    if not reply.startswith("type="):
+        raise AdminError(reply.strip())
+    return "match=yes" in reply or "found=yes" in reply
+
+
 def _run_silent_command(admin: Path, command: str) -> None:
     """Run a command to which HAProxy replies only if it fails. Raises AdminError."""
     if reply := _run_command(admin, command.encode()).strip():

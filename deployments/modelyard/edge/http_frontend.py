@@ -76,11 +76,13 @@ TEMPLATE = """\
     # Statistics are sums over all replicas of a model, which the gateway knows.
     acl statistics path_end /stats /stats/
     acl is_v1 path_beg /v1/
+    # The gateway writes the OpenAPI document of a model, also if the model is not loaded.
+    acl document path_end /openapi.json
     http-request set-var(txn.model) path,field(4,/),field(1,:) if by_name !statistics or by_name is_v1
 
     # txn.up is the number of servers of the backend that are up. It is unset if there is no such backend; then the gateway answers.
     acl has_model var(txn.model) -m found
-{set_application}    http-request set-var(txn.up) str(http-),concat(,txn.app),nbsrv if has_model
+{set_application}    http-request set-var(txn.up) str(http-),concat(,txn.app),nbsrv if has_model !document or has_model by_name
     acl known var(txn.up) -m found
     acl pooled var(txn.model),map({pools}) -m found
     acl all_down var(txn.up) -m int 0
@@ -104,7 +106,7 @@ TEMPLATE = """\
     http-request set-path %[var(txn.route)]{wake_prefix}%[path] if by_name known METH_POST !has_replica !pooled
     # A pool has one route for all its models. Its requests always have it, so that a retry can go to Serve's proxy.
     http-request set-var(txn.route) str(/),concat(,txn.app) if pooled
-    http-request set-path %[var(txn.route)]{wake_prefix}%[path] if pooled known
+    http-request set-path %[var(txn.route)]{wake_prefix}%[path] if pooled known has_replica or pooled known wakes
     {newest_choice}
     use_backend http-%[var(txn.app)] if known has_replica
     use_backend http-%[var(txn.app)] if known wakes

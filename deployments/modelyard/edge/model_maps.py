@@ -6,8 +6,10 @@ HAProxy reads a map at its start. What changes without a start of HAProxy, `cont
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from modelyard.config.url_paths import APPLICATION_PREFIX
+
 ROUTES_FILE = "routes.map"
-"""Route to model, of models alone whose route is not /models/<name>."""
+"""Route to model, of models that have or are about to get an application of their own, and whose route is not /models/<name>."""
 NAMES_FILE = "names.map"
 """Model to route, of the same models."""
 TIMEOUTS_FILE = "timeouts.map"
@@ -34,6 +36,8 @@ TIMEOUT_MARGIN_S = 3.0
 TIMEOUT = f"var(txn.model),map_str_int({TIMEOUTS_FILE},{MAX_TIMEOUT_MS})"
 """The timeout of the model that a request is for."""
 SET_APPLICATION = f"""\
+    # A pool's application is no model.
+    http-request unset-var(txn.model) if {{ var(txn.model) -m beg {APPLICATION_PREFIX} }}
     # The application that serves the model: its own, or its pool's. A rule whose map has no entry sets nothing.
     http-request set-var(txn.app) var(txn.model) if has_model
     http-request set-var(txn.app) var(txn.model),map({POOLS_FILE})
@@ -54,6 +58,8 @@ class EdgeModel:
     """Whether a request whose replica died is sent to another replica."""
     pool: str = ""
     """The application of its pool; "" if the model has an application of its own."""
+    moves_out_to: str = ""
+    """Of a model that is about to leave its pool: the route of the application of its own."""
 
 
 Models = Mapping[str, EdgeModel]
@@ -62,11 +68,18 @@ Models = Mapping[str, EdgeModel]
 
 def render_maps(models: Models) -> dict[str, str]:
     """The map files by name, except REPLICAS_FILE and STATE_FILE."""
-    routed = {name: model for name, model in models.items() if model.route != f"/models/{name}"}
+    alone, pooled = {}, {}
+    for name, model in models.items():
+        usual = f"/models/{name}"
+        # HAProxy starts when the model's own application gets its replica, and must have the route by then.
+        if (own := model.moves_out_to if model.pool else model.route) not in ("", usual):
+            alone[name] = own
+        if model.pool and model.route != usual:
+            pooled[name] = model.route
     return {
-        ROUTES_FILE: _map({f"{model.route}/": name for name, model in routed.items() if not model.pool}),
-        NAMES_FILE: _map({name: model.route for name, model in routed.items() if not model.pool}),
-        POOL_ROUTES_FILE: _map({f"{model.route}/": name for name, model in routed.items() if model.pool}),
+        ROUTES_FILE: _map({f"{route}/": name for name, route in alone.items()}),
+        NAMES_FILE: _map(alone),
+        POOL_ROUTES_FILE: _map({f"{route}/": name for name, route in pooled.items()}),
         TIMEOUTS_FILE: _map(
             {name: round((model.timeout_s + TIMEOUT_MARGIN_S) * 1000) for name, model in models.items()}
         ),

@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modelyard.config.url_paths import APPLICATION_PREFIX
 from modelyard.errors import ModelNotReady
 from modelyard.protocols.unknown_model import TRITON_UNKNOWN_MODEL, unknown_model
 from modelyard.ray_serve.application import CatalogueEntry
 from modelyard.ray_serve.application_status import WAITING_TO_LOAD, Deployed, State, reason_of, state_of
-from modelyard.ray_serve.pool_report import PoolReports, deployed_in_pool
+from modelyard.ray_serve.pool_report import ModelReport, PoolReports, deployed_in_pool, furthest_report
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class ModelEntry:
     reason: str = ""
     scaled_to_zero: bool = False
     """READY without a replica."""
+    report: ModelReport | None = None
+    """Of a pooled model, from the replica in which most of it is there; None if no replica has reported it."""
 
     @property
     def name(self) -> str:
@@ -35,6 +38,21 @@ class ModelEntry:
     def application(self) -> str:
         """Serve's application that serves it: its own, or its pool's."""
         return self.configured.served.application if self.configured.served else self.name
+
+    @property
+    def pool(self) -> str:
+        """The name of its pool; "" if the model has replicas of its own."""
+        return self.application.removeprefix(APPLICATION_PREFIX) if self.is_pooled else ""
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether its replicas are those of a pool."""
+        return self.configured.served is not None and bool(self.configured.served.fingerprint)
+
+    @property
+    def residency(self) -> str:
+        """Of a pooled model: RESIDENT, COLD, LOADING or FAILED; "" if that is not known, and of a model without a pool."""
+        return self.report.residency if self.report else ""
 
     @property
     def versions(self) -> tuple[int, ...]:
@@ -61,6 +79,14 @@ class ModelEntry:
                 "default_version": str(served.default),
                 "version_labels": {label: str(number) for label, number in served.version_labels.items()},
             }
+        if self.is_pooled:
+            document["pool"] = self.pool
+        if self.report:
+            document |= {
+                "residency": self.report.residency,
+                "resident_bytes": self.report.resident_bytes,
+                "load_s": round(self.report.load_s, 3),
+            }
         if self.reason:
             document["reason"] = self.reason
         return document
@@ -71,10 +97,12 @@ GetEntries = Callable[[], Awaitable[Mapping[str, ModelEntry]]]
 
 
 def build_catalogue(
-    configured: Sequence[CatalogueEntry], deployed: Mapping[str, Deployed], reports: PoolReports
+    configured: Sequence[CatalogueEntry],
+    deployed: Mapping[str, Deployed],
+    reports: Mapping[str, Mapping[str, ModelReport]] = {},
 ) -> dict[str, ModelEntry]:
     """Entries by name, from the gateway's settings, the status of Serve's applications and what the replicas of pools report."""
-    return {model.name: _entry(model, _deployed(model, deployed, reports)) for model in configured}
+    return {model.name: _entry(model, _deployed(model, deployed, reports), reports) for model in configured}
 
 
 def _deployed(model: CatalogueEntry, deployed: Mapping[str, Deployed], reports: PoolReports) -> Deployed | None:
@@ -84,7 +112,7 @@ def _deployed(model: CatalogueEntry, deployed: Mapping[str, Deployed], reports: 
     return deployed_in_pool(deployed.get(served.application), model.name, served.fingerprint, reports)
 
 
-def _entry(model: CatalogueEntry, deployed: Deployed | None) -> ModelEntry:
+def _entry(model: CatalogueEntry, deployed: Deployed | None, reports: PoolReports) -> ModelEntry:
     reason = model.refused or (reason_of(deployed) if deployed else "")
     state = state_of(deployed)
     if deployed is None and model.waiting:
@@ -92,7 +120,9 @@ def _entry(model: CatalogueEntry, deployed: Deployed | None) -> ModelEntry:
     scaled_to_zero = (
         deployed is not None and deployed.status == "RUNNING" and not deployed.replica_states.get("RUNNING")
     )
-    return ModelEntry(model, state, reason, scaled_to_zero)
+    is_pooled = model.served is not None and bool(model.served.fingerprint)
+    report = furthest_report(model.name, reports, reports) if is_pooled else None
+    return ModelEntry(model, state, reason, scaled_to_zero, report)
 
 
 def required_not_ready(entries: Mapping[str, ModelEntry]) -> list[str]:

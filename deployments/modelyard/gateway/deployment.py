@@ -17,17 +17,19 @@ from modelyard.gateway.grpc.routes import GrpcRoutes
 from modelyard.gateway.model_statistics import ModelStatistics
 from modelyard.gateway.refreshing_cache import RefreshingCache
 from modelyard.gateway.replica_signatures import fetch_signatures
+from modelyard.gateway.repository_api import RepositoryApi
 from modelyard.gateway.routes import GatewayRoutes
 from modelyard.http.asgi import Asgi, AsgiApp
 from modelyard.http.fast_path import FAST_PATH
 from modelyard.protocols.grpc.asgi import RejectGrpc
 from modelyard.ray_serve.application import GATEWAY_DEPLOYMENT, CatalogueEntry, GatewayArgs, GatewaySettings
 from modelyard.ray_serve.application_status import Deployed, is_unlisted, text_of
-from modelyard.ray_serve.handle import call_model, result_or_error
+from modelyard.ray_serve.handle import call_model, change_residency, result_or_error
 from modelyard.ray_serve.loopback import keep_on_loopback
-from modelyard.ray_serve.pool_report import PoolReports
+from modelyard.ray_serve.pool_report import ModelReport, PoolReports
 from modelyard.telemetry.metrics.aggregator import ModelTotals
 from modelyard.telemetry.metrics.hub import HubClient
+from modelyard.telemetry.metrics.recent_reports import RecentReports
 
 
 def build(args: dict[str, Any]) -> Application:
@@ -45,15 +47,18 @@ class Gateway:
         self._entries: Mapping[str, ModelEntry] = {}
         self._entries_from: tuple[object, object] = (None, None)
         self._last_deployed: Mapping[str, Deployed] = {}
-        self._reports: PoolReports = {}
+        self._reports: RecentReports[Mapping[str, ModelReport]] = RecentReports()
         self._observed = RefreshingCache(self._observe, time.monotonic)
         self._hub = HubClient()
         self._statistics = ModelStatistics(self._model_totals)
-        self._grpc = GrpcRoutes(self._get_entries, self._statistics, call_model, limit_bytes=self._body_limit)
+        self._repository = RepositoryApi(self._get_entries, change_residency)
+        self._grpc = GrpcRoutes(
+            self._get_entries, self._statistics, call_model, self._repository, limit_bytes=self._body_limit
+        )
         FAST_PATH.open(self._grpc.endpoints(), _NoMeter(), body_limit=self._body_limit, streams=self._grpc.streams())
 
     def __serve_build_asgi_app__(self) -> Asgi:
-        routes = GatewayRoutes(self._get_entries, self._statistics, fetch_signatures)
+        routes = GatewayRoutes(self._get_entries, self._statistics, fetch_signatures, self._repository)
         app = AsgiApp(routes.respond, FAST_PATH.body_budget)
         return RejectGrpc(app, (*FAST_PATH.endpoints, *FAST_PATH.streams), FAST_PATH.body_budget)
 
@@ -76,11 +81,12 @@ class Gateway:
         status = await asyncio.to_thread(serve.status)
         if any(model.served and model.served.fingerprint for model in self._configured):
             with suppress(RayError, ValueError, ConnectionError):  # the hub is being started again
-                self._reports = await asyncio.to_thread(self._hub.pool_reports)
+                for replica, models in (await asyncio.to_thread(self._hub.pool_reports)).items():
+                    self._reports.add(replica, models)
         self._last_deployed = {
             name: _deployed(name, application, self._last_deployed) for name, application in status.applications.items()
         }
-        return self._last_deployed, self._reports
+        return self._last_deployed, self._reports.current()
 
     async def _model_totals(self, models: Sequence[str]) -> ModelTotals:
         """See `model_statistics.GetModelTotals`."""

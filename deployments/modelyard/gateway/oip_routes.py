@@ -7,7 +7,7 @@ from typing import Any
 from modelyard.errors import InvalidRequest, ModelNotFound, NotSupported
 from modelyard.gateway.catalogue import ModelEntry, find_model, not_ready, required_not_ready
 from modelyard.gateway.model_statistics import ModelStatistics
-from modelyard.gateway.repository_api import check_load, unload_error
+from modelyard.gateway.repository_api import RepositoryApi
 from modelyard.http.problem import HttpResponse, json_response
 from modelyard.http.request import HttpRequest, check_method
 from modelyard.protocols.oip.server_metadata import repository_index, server_metadata
@@ -27,8 +27,9 @@ SHARED_MEMORY_PATH = re.compile(r"/v2/(?:system|cuda)sharedmemory(?:/region/([^/
 class OipServerRoutes:
     """All paths below /v2 that reach the gateway."""
 
-    def __init__(self, statistics: ModelStatistics) -> None:
+    def __init__(self, statistics: ModelStatistics, repository: RepositoryApi) -> None:
         self._statistics = statistics
+        self._repository = repository
         self._paths: Mapping[str, tuple[Sequence[str], Handler]] = {
             "/v2": (("GET",), _metadata),
             "/v2/health/ready": (("GET",), _ready),
@@ -47,7 +48,7 @@ class OipServerRoutes:
             return await handler(request, entries)
         if found := REPOSITORY_PATH.fullmatch(path):
             check_method(request, "POST")
-            return _load_or_unload(found[1], found[2], request.body, entries)
+            return await self._load_or_unload(found[1], found[2], request.body)
         if found := SHARED_MEMORY_PATH.fullmatch(path):
             return _shared_memory(request, found[1], found[2])
         if found := STATISTICS_PATH.fullmatch(path):
@@ -59,6 +60,13 @@ class OipServerRoutes:
 
     async def _stats(self, request: HttpRequest, entries: Entries) -> HttpResponse:
         return json_response(await self._statistics.of_all(entries))
+
+    async def _load_or_unload(self, name: str, action: str, body: bytes) -> HttpResponse:
+        if action == "load":
+            await self._repository.load(name, has_parameters=bool(_document(body).get("parameters")))
+        else:
+            await self._repository.unload(name)
+        return json_response({})
 
 
 async def _metadata(request: HttpRequest, entries: Entries) -> HttpResponse:
@@ -92,13 +100,6 @@ def _model_response(request: HttpRequest, name: str, ready_path: str | None, ent
         check_method(request, "GET")
         return json_response({"name": name, "ready": True})
     raise not_ready(entry)
-
-
-def _load_or_unload(name: str, action: str, body: bytes, entries: Entries) -> HttpResponse:
-    if action == "unload":
-        raise unload_error(name, entries)
-    check_load(name, bool(_document(body).get("parameters")), entries)
-    return json_response({})
 
 
 def _shared_memory(request: HttpRequest, region: str | None, action: str) -> HttpResponse:

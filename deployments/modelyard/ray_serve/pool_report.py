@@ -1,6 +1,6 @@
 """What the replicas of a pool report of their models: control and the gateway show it as the model's state."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,6 +27,8 @@ class ModelReport:
     """Duration of the last load."""
     loads: int = 0
     evictions: int = 0
+    had_requests: bool = False
+    """Whether it has had a request in this process."""
 
     @property
     def serves(self) -> bool:
@@ -50,6 +52,8 @@ class PooledState:
     """Why a replica could not load them; "" if none failed."""
     furthest: ModelReport | None
     """Of the replica in which most of the model is there."""
+    had_requests: bool
+    """Whether a replica has had a request for it."""
 
 
 _BY_PROGRESS: tuple[Residency, ...] = ("FAILED", "COLD", "LOADING", "RESIDENT")
@@ -60,9 +64,17 @@ def deployed_in_pool(pool: Deployed | None, model: str, fingerprint: str, report
     if pool is None:
         return None
     state = state_in_pool(model, fingerprint, [each for each, models in reports.items() if model in models], reports)
-    running = min(len(state.serving), pool.replica_states.get("RUNNING", 0))
-    status = "DEPLOY_FAILED" if state.reason else "RUNNING" if running and state.through else "DEPLOYING"
-    return Deployed(status, {"RUNNING": running} if running else {}, failure_message(state.reason))
+    return as_application(pool, state)
+
+
+def as_application(pool: Deployed, state: PooledState) -> Deployed:
+    """The status of a pooled model in the form of an application's. Without a replica, it has the message of its pool."""
+    running = pool.replica_states.get("RUNNING", 0)
+    if not running:  # never DEPLOY_FAILED: that the pool failed says nothing about the model's configuration
+        return Deployed("DEPLOYING", {}, pool.message)
+    serving = min(len(state.serving), running)
+    status = "DEPLOY_FAILED" if state.reason else "RUNNING" if serving and state.through else "DEPLOYING"
+    return Deployed(status, {"RUNNING": serving} if serving else {}, failure_message(state.reason))
 
 
 def state_in_pool(model: str, fingerprint: str, replicas: Collection[str], reports: PoolReports) -> PooledState:
@@ -73,5 +85,12 @@ def state_in_pool(model: str, fingerprint: str, replicas: Collection[str], repor
         serving=tuple(replica for replica, each in found.items() if each.serves),
         through=len(found) == len(replicas) > 0 and all(each.fingerprint == fingerprint for each in found.values()),
         reason=next(reasons, ""),
-        furthest=max(found.values(), key=lambda each: _BY_PROGRESS.index(each.residency), default=None),
+        furthest=furthest_report(model, found, reports),
+        had_requests=any(each.had_requests for each in found.values()),
     )
+
+
+def furthest_report(model: str, replicas: Iterable[str], reports: PoolReports) -> ModelReport | None:
+    """The report of that one of these replicas in which most of a model is there; None if none has the model."""
+    found = [reports[replica][model] for replica in replicas if model in reports[replica]]
+    return max(found, key=lambda each: _BY_PROGRESS.index(each.residency), default=None)

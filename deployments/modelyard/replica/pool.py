@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from modelyard.errors import ModelNotReady, ModelyardError
+from modelyard.errors import ModelNotReady, ModelyardError, NotSupported
 from modelyard.protocols.versions import VersionNames
 from modelyard.ray_serve.application import ModelArgs, PoolMember
 from modelyard.ray_serve.application_status import describe_error
@@ -210,6 +210,7 @@ class Pool:
             raise _unavailable(model)
         if config is not None and model.loading is None:
             if self._thrashing.is_on():
+                self.metrics.rejected()
                 raise _too_busy(self._thrashing.ends_in_s())
             self._start(model)
         if model.loading is not None:
@@ -436,6 +437,25 @@ class Pool:
     def _must_load(self, model: _Model) -> bool:
         """Whether a model that was never loaded waits for its first load."""
         return model.loading is not None or model.name in self._queue
+
+    # Requests of operators
+
+    async def load(self, name: str) -> None:
+        """Return when a model is loaded. Raises the error of the load, and ModelNotFound."""
+        await self.dispatch.named(name).loaded()
+
+    async def evict(self, name: str) -> None:
+        """Release a model when its open requests have ended; its next request loads it again.
+
+        Raises ModelNotFound, and NotSupported for a pinned model.
+        """
+        self.dispatch.named(name)
+        model = self._models[name]
+        if model.wanted.member.pinned:
+            raise NotSupported(f"model {name!r} is pinned; set `pinned: false` in its file on the server")
+        if model.server is not None and model.good is not None:
+            self._budget.drain(model.good.key)
+            self._unload(model)
 
 
 def artefact_bytes(args: ModelArgs) -> int:

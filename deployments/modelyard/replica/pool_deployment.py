@@ -8,7 +8,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ray import serve
 from ray.serve import Application
@@ -20,6 +20,7 @@ from modelyard.protocols.grpc.asgi import RejectGrpc
 from modelyard.ray_serve.application import MODEL_DEPLOYMENT, ModelArgs, PoolArgs, PoolSettings
 from modelyard.ray_serve.handle import call_gateway, result_or_error
 from modelyard.ray_serve.loopback import keep_on_loopback
+from modelyard.ray_serve.pool_report import ModelReport
 from modelyard.replica.deployment import SWITCH_INTERVAL_S
 from modelyard.replica.dispatch import Dispatch
 from modelyard.replica.health import check_calls
@@ -76,8 +77,12 @@ class PoolReplica:
         def snapshot() -> MetricsSnapshot:
             return with_memory(pool.metrics.snapshot(), pool_args.application)
 
+        def reports() -> dict[str, ModelReport]:
+            return pool.metrics.marked(pool.reports())
+
+        pool.metrics.args = pool_args
         hub = HubClient()
-        self._reporter = PoolReporter(replica_id(), pool.reports, hub, loop)
+        self._reporter = PoolReporter(replica_id(), reports, hub, loop)
         self._pusher = Pusher(snapshot, hub)
         self._pusher.start()
         self._watchdog = Watchdog([], end_process=self._exits.stuck, rearm=self._exits.end_later)
@@ -123,6 +128,11 @@ class PoolReplica:
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes | ModelyardError:
         """A unary gRPC call through Ray's handle: the gateway forwards calls that HAProxy cannot route."""
         return await result_or_error(self._dispatch.grpc(path, message, request_id), request_id)
+
+    async def change_residency(self, name: str, change: Literal["load", "evict"]) -> ModelyardError | None:
+        """Load or evict a model, for the gateway; see `RepositoryApi`."""
+        call = self._pool.load(name) if change == "load" else self._pool.evict(name)
+        return await result_or_error(call, "")
 
     def signatures(self, names: Sequence[str]) -> dict[str, Signature]:
         """The signatures of those of these models that are loaded, for the gateway."""

@@ -73,6 +73,23 @@ def test_models_that_wait_for_others_are_a_number(report: TerminalReport, printe
     assert lines(printed) == ["0 of 4 models ready; loading a; 3 waiting to load"]
 
 
+def test_of_very_many_models_some_names_and_steps_are_printed(report: TerminalReport, printed: io.StringIO):
+    names = [f"m{number:03}" for number in range(1000)]
+    for up in range(0, 101, 10):
+        report.progress([row(name, "READY" if number < up else "LOADING") for number, name in enumerate(names)])
+    first, second, third = lines(printed)
+    assert first == f"0 of 1000 models ready; loading {', '.join(names[:10])} and 990 more"
+    assert [line.partition(" of ")[0] for line in (second, third)] == ["50", "100"]
+
+
+def test_the_table_of_the_start_has_a_limit_and_problems_first(report: TerminalReport, printed: io.StringIO):
+    names = [f"m{number:03}" for number in range(1000)]
+    report.started([row(name) for name in names[:-1]] + [row(names[-1], "UNAVAILABLE", "no such file")], "", "")
+    heading, first, *_, more, _ = printed.getvalue().splitlines()
+    assert first.split()[:2] == ["m999", "UNAVAILABLE"]
+    assert (heading.split()[0], more) == ("MODEL", "+950 more: modelyard status")
+
+
 def test_a_models_change_is_one_line(report: TerminalReport, printed: io.StringIO):
     report.changed(row("a", replicas=1, wanted=2))
     report.changed(row("b", "UNAVAILABLE", "it [died]", wanted=0))

@@ -1,11 +1,12 @@
 """Builders for configurations, and for Serve's details of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from modelyard.config.load import Config
 from modelyard.config.model_spec import ModelSpec
+from modelyard.config.pool_spec import PoolSpec
 from modelyard.config.server_spec import ServerSpec
 from modelyard.control.applications import serve_config
 from modelyard.control.catalogue_entries import catalogue_of
@@ -34,19 +35,34 @@ def refused(reason: str, name: str = "churn", **keys: Any) -> tuple[ModelSpec, R
     return spec(name, **keys), Rejected(name, reason, None)
 
 
+def pool(name: str = "small", **keys: Any) -> PoolSpec:
+    """A pool's spec from the keys of its file."""
+    return PoolSpec.model_validate({"name": name, "memory": "64MiB", **keys})
+
+
+def pools_of(specs: Sequence[ModelSpec], *pools: PoolSpec) -> tuple[PoolSpec, ...]:
+    """These pools, and those that the models name besides."""
+    there = {each.name: each for each in pools}
+    there |= {each.pool: pool(each.pool) for each in specs if each.pool and each.pool not in there}
+    return tuple(there[name] for name in sorted(there))
+
+
 def configured(
     *models: Resolved | tuple[ModelSpec, Rejected],
     kept: Mapping[str, ServeConfig] | None = None,
     good: Mapping[str, ServeConfig] | None = None,
+    pools: Sequence[PoolSpec] = (),
     **server: Any,
 ) -> ServeConfig:
-    """The Serve config of these models."""
+    """The Serve config of these models and pools. A pool that a model names is there without being listed."""
     outcomes = [(model.spec, model) if isinstance(model, Resolved) else model for model in models]
+    specs = tuple(spec for spec, _ in outcomes)
     config = Config(
         server=ServerSpec.model_validate(server),
-        models=tuple(spec for spec, _ in outcomes),
-        sources={spec.name: Path(f"serve_config/models/{spec.name}.yaml") for spec, _ in outcomes},
+        models=specs,
+        sources={spec.name: Path(f"serve_config/models/{spec.name}.yaml") for spec in specs},
         root=ROOT,
+        pools=pools_of(specs, *pools),
     )
     return serve_config(config, [outcome for _, outcome in outcomes], deployed=kept or {}, good=good or {})
 

@@ -67,7 +67,7 @@ def deployed(args: ModelArgs = ARGS, settings: ModelSettings = SETTINGS) -> Serv
     """The config with these for the one model."""
     (only,) = WRITTEN["deployments"]
     churn = {**WRITTEN, "args": args.to_plain(), "deployments": [{**only, "user_config": settings.to_plain()}]}
-    return {"applications": [churn]}
+    return {"applications": [churn], "pools": []}
 
 
 OUTSIDE = frozenset(name for name, whole in OUTSIDE_ARGS.items() if whole is True)
@@ -98,12 +98,25 @@ def in_yaml(spec: ModelSpec) -> dict[str, ServeConfig]:
 BEFORE = applications(configured(MODEL, tracing={"endpoint": "http://collector:4318"}))
 
 
-@pytest.mark.parametrize(("field", "spec"), [*changes(MODEL.spec, skip=frozenset({"name"}))])
+@pytest.mark.parametrize(("field", "spec"), [*changes(MODEL.spec, skip=frozenset({"name", "load", "pinned"}))])
 def test_a_change_of_any_key_of_a_models_file_is_deployed(field: str, spec: ModelSpec) -> None:
     """By its arguments, its settings, its scaling, or the gateway's catalogue."""
     if field == "default":
         spec = MODEL.spec.model_copy(update={"default": 2})
     assert in_yaml(spec) != BEFORE
+
+
+POOLED = resolved("churn", "ba", pool="small", load="eager")
+IN_POOL = applications(configured(POOLED))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("load", "lazy"), ("pinned", True), ("pool", "other"), ("pool", None), ("retry", "never"), ("description", "x")],
+)
+def test_a_change_of_a_key_of_a_pooled_model_is_deployed(field: str, value: object) -> None:
+    changed = Resolved(POOLED.spec.model_copy(update={field: value}), POOLED.runtime, POOLED.versions)
+    assert applications(configured(changed, kept=IN_POOL)) != IN_POOL
 
 
 def test_the_gateway_alone_needs_to_know_which_models_are_required() -> None:

@@ -204,6 +204,8 @@ def test_the_gateway_has_the_root_and_an_entry_for_every_model():
             ],
             "default": 2,
             "version_labels": {},
+            "application": "churn",
+            "fingerprint": "",
         },
     }
 

@@ -7,7 +7,7 @@ from modelyard.control.apply import Applier, settled
 from modelyard.control.plan import NeedsConfirmation
 from modelyard.control.rollback import Rollback
 from modelyard.control.status import Running
-from modelyard.edge.model_maps import EdgeModel, custom_routes
+from modelyard.edge.model_maps import EdgeModel, render_maps
 from tests.unit.control.models import applications, configured, details, refused, resolved
 from tests.unit.control.serve import URLS, FakeServe, desired
 
@@ -101,7 +101,7 @@ def test_the_edge_has_each_models_route_and_timeout_and_whether_its_requests_may
         "churn": EdgeModel("/models/churn", 10.0),
         "iris": EdgeModel("/flowers/kind", 2.0, retries=False),
     }
-    assert custom_routes(models) == {"/flowers/kind": "iris"}
+    assert render_maps(models)["routes.map"] == "/flowers/kind/ iris\n"
 
 
 def test_nothing_is_changed_where_most_models_would_be_removed_unless_it_is_confirmed(serve, applier):

@@ -12,10 +12,14 @@ from modelyard.control.death_log import Death
 from modelyard.control.live_state import STOPPING, LiveState
 from modelyard.control.loop_snapshot import LoopSnapshot
 from modelyard.control.plan import NeedsConfirmation
+from modelyard.control.pool_status import pool_statuses
 from modelyard.control.rollback import Rollback
 from modelyard.control.status import ModelStatus, Running, model_statuses
+from modelyard.ray_serve.pool_report import ModelReport
 from modelyard.telemetry.metrics.traffic import Traffic
-from tests.unit.control.models import application, details, resolved
+from tests.unit.control.models import application, configured, details, resolved
+from tests.unit.control.pool_fleet import pooled_config, running_pools
+from tests.unit.control.pooled import CHURN, SMALL, fingerprint, observed
 
 
 class Up:
@@ -128,6 +132,38 @@ def test_a_page_is_fetched_when_a_change_is_over_since_replicas_have_the_setting
     assert notes() == ["of a"]
     live.turned(turn(3, digests="b"))
     wait_for(lambda: notes() == ["of b"])
+
+
+def test_a_model_of_a_pool_shows_the_deaths_of_the_pools_replicas(live: LiveState):
+    died = Death(1000.0, SMALL, "r1", "exit", "exit code 3", ("a",))
+    live.set_sources(dict, lambda _: None, lambda: {SMALL: [died]})
+    running = observed(CHURN)
+    live.turned(LoopSnapshot(1, 0.0, running, Rollback(), model_statuses(running, {}, ""), frozenset()))
+    assert live.as_json()["models"][0]["deaths"] == [asdict(died)]
+
+
+def test_the_page_of_a_model_that_is_cold_is_not_fetched_since_that_would_load_it(live: LiveState):
+    described: list[str] = []
+
+    def describe(status: ModelStatus) -> dict[str, object]:
+        described.append(status.name)
+        return {"notes": ["of a"]}
+
+    live.set_sources(dict, describe, dict)
+    config = configured(resolved("cold", pool="small"), resolved("warm", pool="small"))
+    reports = {
+        "0": {
+            "cold": ModelReport("COLD", fingerprint(config, "cold")),
+            "warm": ModelReport("RESIDENT", fingerprint(config, "warm")),
+        }
+    }
+    running = observed(config, reports)
+    rows = model_statuses(running, {}, "http://127.0.0.1:8000")
+    assert [row.state for row in rows] == ["READY", "READY"]
+    live.turned(LoopSnapshot(1, 0.0, running, Rollback(), rows, frozenset()))
+    wait_for(lambda: live.as_json()["models"][1]["notes"] == ["of a"])
+    live.turned(LoopSnapshot(2, 0.0, running, Rollback(), rows, frozenset()))
+    assert described == ["warm"]
 
 
 def test_a_hub_that_hangs_does_not_delay_the_status(live: LiveState):
@@ -269,3 +305,21 @@ def test_the_age_of_an_observation_is_in_tenths_of_a_second():
 def test_a_status_says_whether_changes_wait_for_an_approval(approval: bool):
     assert LiveState(approval=approval).as_json()["server"]["approval"] is approval
     assert LiveState().as_json()["server"]["approval"] is False
+
+
+def test_the_page_of_a_cold_model_is_not_fetched_because_that_would_load_it(live: LiveState):
+    fetched: list[str] = []
+
+    def describe(status: ModelStatus) -> dict[str, Any]:
+        fetched.append(status.name)
+        return {"batching": None}
+
+    live.set_sources(dict, describe, dict)
+    config = pooled_config(resolved("cold", pool="small"), resolved("warm", pool="small"))
+    running = running_pools(config, cold=frozenset({"cold"}))
+    statuses = model_statuses(running, {}, "http://127.0.0.1:8000")
+    pools = pool_statuses(running, statuses)
+    live.turned(LoopSnapshot(1, 0.0, running, Rollback(), statuses, frozenset({"cold", "warm"}), pools))
+    live._described.get(60.0)
+    assert fetched == ["warm"]
+    assert [(pool["name"], pool["resident"], pool["cold"]) for pool in live.as_json()["pools"]] == [("small", 1, 1)]

@@ -5,8 +5,13 @@ from typing import Any
 
 from modelyard.control.metrics import ControlMetrics
 from modelyard.control.status import Running, model_statuses
+from modelyard.ray_serve.pool_report import ModelReport
 from modelyard.telemetry.metrics.declarations import DEATH_REASONS
 from modelyard.telemetry.metrics.snapshot import Key
+from tests.unit.control.models import applications, configured, resolved
+from tests.unit.control.pool_fleet import pooled_config, running_pools
+from tests.unit.control.pooled import CHURN as POOLED_CHURN
+from tests.unit.control.pooled import SMALL, loaded, observed
 
 VERSIONS = [{"number": number, "digest": f"sha256:{number}"} for number in (3, 2)]
 CHURN: dict[str, Any] = {
@@ -196,3 +201,76 @@ def test_the_replicas_of_a_model_that_is_added_again_were_not_started_now():
     gauges(metrics, None)
     gauges(metrics, application("RUNNING", "RUNNING", target=2))
     assert sum(count for key, count in metrics.snapshot().totals.counters.items() if "starts" in key[0]) == 0
+
+
+def of_pools(metrics: ControlMetrics, **reports: ModelReport) -> dict[Key, float]:
+    """The metrics after an observation of a pool with `a` and `b`, of which these are reports in place of RESIDENT ones."""
+    config = pooled_config(resolved("a", pool="small"), resolved("b", pool="small"))
+    running = running_pools(config, more=reports)
+    metrics.observed(running, model_statuses(running, {}, "http://x"))
+    return dict(metrics.snapshot().gauges)
+
+
+def models_in(seen: dict[Key, float], metric: str) -> set[str]:
+    return {key[1] for key in seen if key[0] == metric}
+
+
+OF_MODELS = ("model_ready", "model_info", "model_not_ready_seconds", "model_load_timeout_seconds")
+
+
+def test_the_models_of_a_pool_have_series_when_they_have_had_a_request_or_are_unavailable():
+    metrics = ControlMetrics()
+    assert {metric: models_in(of_pools(metrics), metric) for metric in OF_MODELS} == {
+        metric: set() for metric in OF_MODELS
+    }
+    seen = of_pools(metrics, a=ModelReport("RESIDENT", fingerprint_of("a"), had_requests=True))
+    assert {metric: models_in(seen, metric) for metric in OF_MODELS} == {metric: {"a"} for metric in OF_MODELS}
+    assert seen[("model_ready", "a", "1")] == 1
+    failed = ModelReport("FAILED", "", rejected=fingerprint_of("b"), reason="no such file")
+    seen = of_pools(metrics, b=failed)
+    assert models_in(seen, "model_ready") == {"a", "b"}, "a series does not end while its model is configured"
+    assert seen[("model_ready", "b", "1")] == 0
+    metrics.observed(Running({}), [])
+    assert models_in(dict(metrics.snapshot().gauges), "model_ready") == set()
+
+
+def fingerprint_of(name: str) -> str:
+    config = pooled_config(resolved("a", pool="small"), resolved("b", pool="small"))
+    found = {each["name"]: each for each in config["applications"]}[name]
+    fingerprint: str = found["pooled"]["fingerprint"]
+    return fingerprint
+
+
+def test_the_processes_of_a_pool_are_counted_under_the_name_of_its_application():
+    metrics = ControlMetrics()
+    seen = of_pools(metrics)
+    assert seen[("model_replicas", "_pool.small", "running")] == 1
+    assert (seen[("model_replicas_target", "_pool.small")], seen[("model_replicas_max", "_pool.small")]) == (1, 1)
+    assert models_in(seen, "model_replicas") == {"_pool.small"}
+    counters = metrics.snapshot().totals.counters
+    assert {key[1] for key in counters if key[0] == "model_replica_deaths_total"} == {"_pool.small"}
+
+
+def test_a_pool_has_the_replicas_and_its_models_have_the_readiness():
+    metrics, config = ControlMetrics(), configured(resolved("a", pool="small"), resolved("b", pool="small"))
+    for each in ({"RUNNING": 1}, {"RUNNING": 2, "STOPPING": 1}):
+        running = observed(config, loaded(config, "0", had_requests=True), each)
+        metrics.observed(running, model_statuses(running, {}, "http://x"))
+    snapshot = metrics.snapshot()
+    of = {name: {key[1] for key in snapshot.gauges if key[0] == name} for name in ("model_ready", "model_replicas")}
+    assert of == {"model_ready": {"a", "b"}, "model_replicas": {SMALL}}
+    assert snapshot.gauges[("model_replicas", SMALL, "running")] == 2
+    assert snapshot.gauges[("model_replicas_target", SMALL)] == 3
+    assert snapshot.gauges[("model_replicas_max", SMALL)] == 1
+    counters = snapshot.totals.counters
+    assert {key[1] for key in counters} == {SMALL}, "a model of a pool has no replicas, so that none starts or dies"
+    assert counters[("model_replica_starts_total", SMALL, "scale")] == 2
+
+
+def test_the_application_that_a_model_leaves_still_has_replicas():
+    metrics, alone = ControlMetrics(), applications(configured(resolved()))["churn"]
+    running = observed({**POOLED_CHURN, "leaving": [alone]})
+    metrics.observed(running, model_statuses(running, {}, "http://x"))
+    gauges_ = metrics.snapshot().gauges
+    assert gauges_[("model_replicas", "churn", "running")] == gauges_[("model_replicas", SMALL, "running")] == 1
+    assert gauges_[("model_ready", "churn", "1")] == 1

@@ -9,8 +9,18 @@ from pathlib import Path
 import pytest
 
 from modelyard.config.diagnostic import SpecError
+from modelyard.control import file_watcher
 from modelyard.control.desired import ConfigReader, DesiredState
-from modelyard.control.file_watcher import MAX_CHANGE_S, RETRY_S, FileChecker, FileWatcher
+from modelyard.control.file_watcher import (
+    CHECK_EVERY_S,
+    MAX_CHANGE_S,
+    MAX_CPU_SHARE,
+    QUIET_S,
+    REPOSITORY_EVERY_S,
+    RETRY_S,
+    FileChecker,
+    FileWatcher,
+)
 
 
 class Project:
@@ -44,6 +54,7 @@ class Project:
         """The result of the next checks."""
         seen = None
         for _ in range(3):
+            self.clock += REPOSITORY_EVERY_S
             seen = self.checker.check() or seen
         return seen
 
@@ -87,7 +98,7 @@ def test_a_file_that_changes_all_the_time_is_read_all_the_same(project: Project)
     for step in range(3):
         project.write("models/churn.yaml", f"name: churn\ndescription: {'x' * step}.")
         assert project.checker.check() is None
-    project.clock = MAX_CHANGE_S
+    project.clock += MAX_CHANGE_S
     project.write("models/churn.yaml", "name: churn\ndescription: at last")
     assert isinstance(project.checker.check(), DesiredState)
 
@@ -187,6 +198,45 @@ def test_it_does_not_matter_below_which_folder_the_project_is(tmp_path: Path, ab
     assert project.versions() == [2]
 
 
+def test_the_configuration_is_checked_more_often_than_the_repository(project: Project):
+    assert CHECK_EVERY_S < REPOSITORY_EVERY_S <= 1, "a change is seen within a second"
+    assert project.checker.wait_s == CHECK_EVERY_S
+    project.publish(2)
+    project.clock += CHECK_EVERY_S
+    project.checker.check()
+    assert not project.checker.is_changing
+    project.clock += CHECK_EVERY_S
+    project.checker.check()
+    assert project.checker.is_changing
+    assert project.checker.wait_s == QUIET_S
+    assert project.versions() == [2]
+    project.write("models/churn.yaml", "name: churn\nversions: [1]")
+    project.checker.check()
+    assert project.checker.is_changing, "whether or not the repository is due"
+
+
+def test_a_file_system_that_is_slow_is_checked_less_often(project: Project, monkeypatch: pytest.MonkeyPatch):
+    def slow(stamp: Callable[..., object], seconds: float) -> Callable[..., object]:
+        def slowly(*args: object) -> object:
+            project.clock += seconds
+            return stamp(*args)
+
+        return slowly
+
+    monkeypatch.setattr(file_watcher, "config_stamp", slow(file_watcher.config_stamp, 0.06))
+    monkeypatch.setattr(file_watcher, "repository_stamp", slow(file_watcher.repository_stamp, 0.3))
+    project.clock += REPOSITORY_EVERY_S
+    project.checker.check()
+    assert project.checker.wait_s == pytest.approx(0.06 / MAX_CPU_SHARE), (
+        "the repository does not delay the configuration"
+    )
+    project.publish(2)
+    for after_s, is_seen in ((0.3 / MAX_CPU_SHARE - 1, False), (1, True)):
+        project.clock += after_s
+        project.checker.check()
+        assert project.checker.is_changing is is_seen
+
+
 def test_a_mistake_is_read_once(project: Project):
     project.write("models/churn.yaml", "nam: churn")
     assert isinstance(project.settle(), SpecError)
@@ -216,7 +266,7 @@ def test_a_version_is_read_again_when_it_settles(project: Project):
     assert isinstance(seen, DesiredState)
     assert seen.settles_in_s is not None
     assert project.settle() is None
-    project.clock = 3601.0
+    project.clock += 3601.0
     assert project.checker.check() is not None
 
 
@@ -228,7 +278,7 @@ def test_links_in_a_circle_end(project: Project):
 class Checks:
     """A FileChecker whose results the test sets."""
 
-    is_changing = True
+    wait_s = 0.0
 
     def __init__(self, *readings: object) -> None:
         self.readings = list(readings)

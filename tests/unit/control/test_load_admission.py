@@ -73,7 +73,7 @@ def test_waiting_models_are_loading_and_have_the_reason(start: Start):
     waits = "waits until the models before it have loaded"
     assert start.rows() == {"a": ("LOADING", ""), "b": ("LOADING", ""), "c": ("LOADING", waits)}
     assert not settled(start.applier.statuses(start.serve.running()))
-    seen = served_catalogue([*catalogue(start.serve.deployed[-1]).values()], {})
+    seen = served_catalogue([*catalogue(start.serve.deployed[-1]).values()], {}, {})
     assert (seen["c"].state, seen["c"].reason) == ("LOADING", waits)
     assert "c" in required_not_ready(seen)
 

@@ -5,6 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from modelyard.control.catalogue_entries import running_catalogue
 from modelyard.control.rollback import Rollback, rejection_reasons
 from modelyard.control.serve_config import ServeConfig
 from tests.unit.control.models import application, applications, catalogue, configured, refused, resolved
@@ -40,7 +41,7 @@ def test_the_catalogue_has_what_serves_instead_and_why():
     assert entry.served is not None
     assert [version.digest for version in entry.served.versions] == [f"sha256:{'g' * 64}"]
     assert catalogue(target)["iris"] == catalogue(WANTS_BAD)["iris"]
-    assert rejection_reasons(applications(target)) == {"churn": entry.refused}
+    assert rejection_reasons(running_catalogue(applications(target))) == {"churn": entry.refused}
 
 
 def test_a_rollback_does_not_modify_the_wanted_config():
@@ -85,7 +86,7 @@ def test_a_model_that_was_removed_from_the_files_does_not_return():
 
 def test_a_rejected_model_keeps_its_own_reason():
     wanted = configured(refused("no folder"), kept={"churn": GOOD})
-    assert rejection_reasons(applications(tried().applied_to(wanted))) == {"churn": "no folder"}
+    assert rejection_reasons(running_catalogue(applications(tried().applied_to(wanted)))) == {"churn": "no folder"}
 
 
 def test_a_good_configuration_is_left_out_if_another_model_has_its_route_now():
@@ -98,7 +99,7 @@ def test_a_good_configuration_is_left_out_if_another_model_has_its_route_now():
 
 @pytest.mark.parametrize("result", [{}, applications(configured(resolved()))], ids=["no gateway", "nothing refused"])
 def test_a_gateway_without_rejected_models_has_no_reasons(result):
-    assert rejection_reasons(result) == {}
+    assert rejection_reasons(running_catalogue(result)) == {}
 
 
 VARIANTS = [configured(resolved("churn", churn), resolved("iris", iris)) for churn in "abc" for iris in "ab"]

@@ -1,6 +1,6 @@
 """What a rollback stores of models that are added and removed, and what the gateway's configuration has of them."""
 
-from modelyard.control.catalogue_entries import amend_catalogue
+from modelyard.control.catalogue_entries import amend_catalogue, running_catalogue
 from modelyard.control.rollback import Rejected, Rollback, rejection_reasons, waiting_models
 from tests.unit.control.models import application, applications, catalogue, configured, deployment, refused, resolved
 
@@ -34,16 +34,16 @@ def test_a_copy_is_equal_and_changes_alone():
 def test_the_models_that_wait_are_those_that_the_gateways_configuration_marks():
     wanted = configured(resolved("churn"), resolved("iris"))
     gateway = applications(wanted)["gateway"]
-    assert waiting_models({"gateway": gateway}) == set()
+    assert waiting_models(running_catalogue({"gateway": gateway})) == set()
     waiting = catalogue(wanted)["iris"].amended(waiting=True)
-    assert waiting_models({"gateway": amend_catalogue(gateway, {"iris": waiting})}) == {"iris"}
-    assert waiting_models({}) == set()
+    assert waiting_models(running_catalogue({"gateway": amend_catalogue(gateway, {"iris": waiting})})) == {"iris"}
+    assert waiting_models(running_catalogue({})) == set()
 
 
 def test_a_catalogue_of_another_release_has_no_reasons_and_no_waiting_models():
     """On a cluster, an earlier release's gateway may still run."""
     running = applications(configured(refused("no folder")))
-    assert rejection_reasons(running) == {"churn": "no folder"}
+    assert rejection_reasons(running_catalogue(running)) == {"churn": "no folder"}
     deployment(running["gateway"])["user_config"]["models"][0]["of another release"] = 1
-    assert rejection_reasons(running) == {}
-    assert waiting_models(running) == set()
+    assert rejection_reasons(running_catalogue(running)) == {}
+    assert waiting_models(running_catalogue(running)) == set()

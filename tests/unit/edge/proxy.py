@@ -166,14 +166,21 @@ class Edge:
         for each in self._held:
             each.close()
 
-    def write(self, custom_routes: Mapping[str, str] | None = None, *models: EdgeModel, **server: object) -> None:
-        """`models` have the usual routes."""
+    def write(
+        self,
+        custom_routes: Mapping[str, str] | None = None,
+        *models: EdgeModel,
+        named: Mapping[str, EdgeModel] = {},
+        **server: object,
+    ) -> None:
+        """`models` have the usual routes, those in `named` any."""
         listen = {
             "http": {"port": self.port},
             "grpc": {"port": self.grpc_port},
             "metrics": {"edge_port": self.metrics_port},
         }
-        self.files.write(ServerSpec.model_validate({**listen, **server}), all_models(custom_routes or {}, *models))
+        every = {**all_models(custom_routes or {}, *models), **named}
+        self.files.write(ServerSpec.model_validate({**listen, **server}), every)
 
     @contextmanager
     def running(

@@ -25,6 +25,8 @@ def test_unchanged_files_are_not_written(tmp_path: Path):
         "state.map",
         "timeouts.map",
         "no-retry.map",
+        "pools.map",
+        "pool-routes.map",
         "unavailable.http",
         "edge.cfg",
         "edge-starting.cfg",

@@ -10,7 +10,7 @@ from modelyard.config.server_spec import ServerSpec
 from modelyard.control.ports import haproxy_binary
 from modelyard.edge.error_responses import ERROR_FILE, render_error_file
 from modelyard.edge.frontends import render
-from modelyard.edge.model_maps import REPLICAS_FILE, ROUTES_FILE, STATE_FILE, EdgeModel, render_maps
+from modelyard.edge.model_maps import REPLICAS_FILE, STATE_FILE, EdgeModel, render_maps
 from tests.unit.edge.proxy import all_models, serve_config
 
 
@@ -51,25 +51,34 @@ def test_the_default_backend_exists_during_and_after_the_start():
     assert "default_backend edge_starting" in lines(rendered(starting=True))
 
 
-def test_the_map_of_routes_is_used_only_with_custom_routes():
-    assert ROUTES_FILE not in rendered()
-    assert ROUTES_FILE in rendered({"/who": "churn"})
-
-
 def test_the_maps_have_a_line_for_each_model_with_its_own_settings():
     maps = render_maps(
         {
             "a": EdgeModel("/z/deep", timeout_s=0.5),
             "iris": EdgeModel("/models/iris", timeout_s=10),
             "churn": EdgeModel("/who", timeout_s=10, retries=False),
+            "tiny": EdgeModel("/models/tiny", timeout_s=10, pool="_pool.small"),
+            "little": EdgeModel("/bit", timeout_s=10, pool="_pool.small"),
         }
     )
     assert maps == {
         "routes.map": "/who/ churn\n/z/deep/ a\n",
         "names.map": "a /z/deep\nchurn /who\n",
-        "timeouts.map": "a 3500\nchurn 13000\niris 13000\n",
+        "pool-routes.map": "/bit/ little\n",
+        "pools.map": "little _pool.small\ntiny _pool.small\n",
+        "timeouts.map": "a 3500\nchurn 13000\niris 13000\nlittle 13000\ntiny 13000\n",
         "no-retry.map": "churn 1\n",
     }
+
+
+def test_a_model_that_moves_out_of_its_pool_has_both_routes():
+    """HAProxy starts when the model's own replica is up, before requests go there."""
+    maps = render_maps({"churn": EdgeModel("/who", pool="_pool.small", moves_out_to="/leavers")})
+    assert maps["routes.map"] == "/leavers/ churn\n"
+    assert maps["names.map"] == "churn /leavers\n"
+    assert maps["pool-routes.map"] == "/who/ churn\n"
+    maps = render_maps({"churn": EdgeModel("/models/churn", pool="_pool.small", moves_out_to="/models/churn")})
+    assert maps["routes.map"] + maps["names.map"] + maps["pool-routes.map"] == ""
 
 
 @pytest.mark.parametrize("custom_routes", [{}, {"/who": "churn"}], ids=["no routes", "routes"])

@@ -77,7 +77,7 @@ def test_a_haproxy_that_does_not_respond_is_reported_when_it_continues(edge: Edg
     for _ in range(MAX_FAILURES):
         assert not reported
         timeouts.check(reported.append)
-    assert "other timeouts" in reported[0]
+    assert "other models or timeouts" in reported[0]
 
 
 def test_before_haproxy_has_started_there_is_nothing_to_send(edge: Edge) -> None:

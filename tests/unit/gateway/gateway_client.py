@@ -3,16 +3,18 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modelyard.gateway.catalogue import ModelEntry
 from modelyard.gateway.model_statistics import ModelStatistics
+from modelyard.gateway.repository_api import ChangeResidency, RepositoryApi
 from modelyard.gateway.routes import GatewayRoutes
 from modelyard.http.asgi import AsgiApp
 from modelyard.http.body_budget import BodyBudget
 from modelyard.ray_serve.application import CatalogueEntry, ServedModel
 from modelyard.ray_serve.application_status import State
+from modelyard.ray_serve.pool_report import ModelReport, Residency
 from modelyard.repository.resolve import ServedVersion
 from modelyard.telemetry.metrics.aggregator import ModelTotals
 from modelyard.telemetry.metrics.snapshot import Totals
@@ -40,11 +42,21 @@ def entry(
         versions=tuple(ServedVersion(number, f"sha256:{number:064}") for number in versions),
         default=max(versions, default=1),
         version_labels={**version_labels},
+        application=name,
     )
     configured = CatalogueEntry(
         name=name, route=route, required=required, description=f"about {name}", served=served if versions else None
     )
     return ModelEntry(configured, state, reason, scaled_to_zero)
+
+
+def pooled_entry(name: str, residency: Residency = "RESIDENT", state: State = "READY", reason: str = "") -> ModelEntry:
+    """A model of the pool `small`, which a replica has reported."""
+    found = entry(name, state, reason, versions=[1])
+    assert found.configured.served is not None
+    served = found.configured.served.model_copy(update={"application": "_pool.small", "fingerprint": "ab"})
+    report = ModelReport(residency, "ab", resident_bytes=2**20, load_s=0.12345)
+    return replace(found, configured=found.configured.amended(served=served), report=report)
 
 
 MODELS = [
@@ -71,20 +83,26 @@ async def get_totals(names: Sequence[str]) -> ModelTotals:
     return ModelTotals(Totals(), frozenset((name, "1") for name in names))
 
 
+async def no_change(application: str, model: str, change: str) -> None:
+    """A pool that does nothing."""
+
+
 def get_response(
     path: str,
     method: str = "GET",
     body: bytes = b"",
     entries: list[ModelEntry] = MODELS,
     known: Mapping[str, Signature] = {},
+    query: bytes = b"",
+    change_residency: ChangeResidency = no_change,
 ) -> Response:
     """The response to one request."""
 
     async def get_entries() -> Mapping[str, ModelEntry]:
         return {entry.name: entry for entry in entries}
 
-    async def signatures(names: Sequence[str]) -> dict[str, Signature]:
-        return {name: known[name] for name in names if name in known}
+    async def signatures(models: Mapping[str, Sequence[str]]) -> dict[str, Signature]:
+        return {name: known[name] for names in models.values() for name in names if name in known}
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -98,10 +116,11 @@ def get_response(
         "type": "http",
         "method": method,
         "path": path,
-        "query_string": b"",
+        "query_string": query,
         "headers": [(b"x-request-id", b"mine")],
     }
-    routes = GatewayRoutes(get_entries, ModelStatistics(get_totals), signatures)
+    repository = RepositoryApi(get_entries, change_residency)
+    routes = GatewayRoutes(get_entries, ModelStatistics(get_totals), signatures, repository)
     asyncio.run(AsgiApp(routes.respond, BodyBudget(LIMIT))(scope, receive, send))
     head, tail = sent
     return Response(head["status"], dict(head["headers"]), tail["body"])

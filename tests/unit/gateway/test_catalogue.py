@@ -22,7 +22,7 @@ def models(*outcomes: Any) -> list[CatalogueEntry]:
 
 
 def test_a_model_with_a_running_replica_is_ready():
-    (entry,) = build_catalogue(models(resolved("churn", "ba", description="Who leaves")), {"churn": UP}).values()
+    (entry,) = build_catalogue(models(resolved("churn", "ba", description="Who leaves")), {"churn": UP}, {}).values()
     assert entry.as_json() == {
         "name": "churn",
         "state": "READY",
@@ -39,7 +39,7 @@ def test_a_model_with_a_running_replica_is_ready():
 
 
 def test_a_model_that_failed_has_the_reason():
-    (entry,) = build_catalogue(models(resolved()), {"churn": DOWN}).values()
+    (entry,) = build_catalogue(models(resolved()), {"churn": DOWN}, {}).values()
     assert (entry.state, entry.reason) == ("UNAVAILABLE", entry.as_json()["reason"])
     assert "out of memory, or killed" in entry.reason
 
@@ -47,19 +47,19 @@ def test_a_model_that_failed_has_the_reason():
 def test_a_model_whose_new_files_were_rejected_has_that_reason_and_keeps_serving():
     kept = {"churn": configured(resolved())["applications"][1]}
     user_config = [*configured_models(configured(refused("no folder"), kept=kept)).values()]
-    (entry,) = build_catalogue(user_config, {"churn": UP}).values()
+    (entry,) = build_catalogue(user_config, {"churn": UP}, {}).values()
     assert (entry.state, entry.reason) == ("READY", "no folder")
-    (entry,) = build_catalogue(models(refused("no folder")), {}).values()
+    (entry,) = build_catalogue(models(refused("no folder")), {}, {}).values()
     assert (entry.state, entry.reason) == ("UNAVAILABLE", "no folder")
 
 
 def test_a_model_without_an_application_is_unavailable():
-    (entry,) = build_catalogue(models(resolved()), {}).values()
+    (entry,) = build_catalogue(models(resolved()), {}, {}).values()
     assert (entry.state, entry.reason) == ("UNAVAILABLE", "")
 
 
 def test_applications_without_a_configured_model_are_ignored():
-    assert list(build_catalogue(models(resolved()), {"churn": UP, "gateway": UP, "gone": UP})) == ["churn"]
+    assert list(build_catalogue(models(resolved()), {"churn": UP, "gateway": UP, "gone": UP}, {})) == ["churn"]
 
 
 def test_the_server_waits_only_for_required_models():
@@ -71,6 +71,6 @@ def test_the_server_waits_only_for_required_models():
         refused("no folder", "refused"),
         refused("no folder", "refused-optional", required=False),
     )
-    entries = build_catalogue(configured_, {"up": UP, "loading": LOADING, "down": DOWN, "optional": DOWN})
+    entries = build_catalogue(configured_, {"up": UP, "loading": LOADING, "down": DOWN, "optional": DOWN}, {})
     assert required_not_ready(entries) == ["loading", "down", "refused"]
     assert required_not_ready({}) == []

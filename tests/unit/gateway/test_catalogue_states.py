@@ -5,7 +5,7 @@ import pytest
 from modelyard.gateway.catalogue import (
     ModelEntry,
     build_catalogue,
-    names_with_replicas,
+    models_with_replicas,
     ready_names,
     required_not_ready,
 )
@@ -29,14 +29,14 @@ MODELS = [*catalogue(configured(resolved("churn"))).values()]
 )
 def test_a_model_is_scaled_to_zero_if_it_runs_without_a_replica(deployed: Deployed | None, scaled_to_zero: bool):
     applications = {} if deployed is None else {"churn": deployed}
-    assert build_catalogue(MODELS, applications)["churn"].scaled_to_zero is scaled_to_zero
+    assert build_catalogue(MODELS, applications, {})["churn"].scaled_to_zero is scaled_to_zero
 
 
 def test_a_model_that_waits_for_others_is_loading_until_serve_has_it():
     waiting = [MODELS[0].amended(waiting=True)]
-    found = build_catalogue(waiting, {})["churn"]
+    found = build_catalogue(waiting, {}, {})["churn"]
     assert (found.state, found.reason) == ("LOADING", WAITING_TO_LOAD)
-    found = build_catalogue(waiting, {"churn": Deployed("RUNNING", {"RUNNING": 1})})["churn"]
+    found = build_catalogue(waiting, {"churn": Deployed("RUNNING", {"RUNNING": 1})}, {})["churn"]
     assert (found.state, found.reason) == ("READY", "")
 
 
@@ -56,5 +56,5 @@ def test_names_are_selected_by_state_and_replicas():
         )
     }
     assert ready_names(entries) == ["up", "asleep"]
-    assert names_with_replicas(entries) == ["up"]
+    assert models_with_replicas(entries) == {"up": ["up"]}
     assert required_not_ready(entries) == ["loading", "odd"]

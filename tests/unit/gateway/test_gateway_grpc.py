@@ -6,17 +6,18 @@ from typing import Any
 
 import pytest
 
-from modelyard.errors import ModelNotFound, ModelyardError, Overloaded
-from modelyard.gateway.catalogue import ModelEntry
+from modelyard.errors import ModelNotFound, ModelNotReady, ModelyardError, Overloaded
+from modelyard.gateway.catalogue import GetEntries, ModelEntry
 from modelyard.gateway.grpc.routes import GrpcRoutes
 from modelyard.gateway.model_statistics import ModelStatistics
+from modelyard.gateway.repository_api import RepositoryApi
 from modelyard.protocols.grpc.frames import FrameReader, frame
 from modelyard.protocols.grpc.messages import HEALTH, INFERENCE, Method, methods
 from modelyard.protocols.grpc.reflection import METHOD as REFLECT
 from modelyard.protocols.grpc.reflection import V1ALPHA_METHOD
 from modelyard.protocols.grpc.status import Status, status_of
 from modelyard.protocols.grpc.unary import UnaryResponse
-from tests.unit.gateway.gateway_client import LIMIT, MODELS, entry, get_totals
+from tests.unit.gateway.gateway_client import LIMIT, MODELS, entry, get_totals, pooled_entry
 
 METHODS = {**methods(INFERENCE), **methods(HEALTH)}
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3
@@ -30,7 +31,18 @@ class Gateway:
         self.forwarded: list[tuple[str, bytes]] = []
         """Model and path of each forwarded call."""
         self._error = error
-        self.routes = GrpcRoutes(self._get_entries, ModelStatistics(get_totals), self._call_model, limit_bytes=LIMIT)
+        self.changes: list[tuple[str, str, str]] = []
+        """Pool's application, model and change of each request to load or unload."""
+        self.routes = self.make_routes(self._get_entries)
+
+    def make_routes(self, get_entries: GetEntries) -> GrpcRoutes:
+        repository = RepositoryApi(get_entries, self._change_residency)
+        return GrpcRoutes(get_entries, ModelStatistics(get_totals), self._call_model, repository, limit_bytes=LIMIT)
+
+    async def _change_residency(self, application: str, model: str, change: str) -> None:
+        self.changes.append((application, model, change))
+        if self._error:
+            raise self._error
 
     async def _get_entries(self) -> Mapping[str, ModelEntry]:
         return {entry.name: entry for entry in self.entries}
@@ -185,6 +197,22 @@ def test_a_call_that_has_nothing_to_do_succeeds(method):
     assert Gateway().call(method, **fields) == METHODS[method].response()
 
 
+def test_a_model_of_a_pool_is_loaded_and_evicted():
+    gateway = Gateway([pooled_entry("a", "COLD")])
+    for method in ("RepositoryModelLoad", "RepositoryModelUnload"):
+        assert gateway.call(method, model_name="a") == METHODS[method].response()
+    assert gateway.changes == [("_pool.small", "a", "load"), ("_pool.small", "a", "evict")]
+
+
+def test_the_error_of_a_pool_is_that_of_the_call():
+    gateway = Gateway([pooled_entry("a", "COLD")], error=ModelNotReady("model 'a' is UNAVAILABLE: no such file"))
+    status, message = gateway.error("RepositoryModelLoad", model_name="a")
+    assert (status, message) == (
+        Status.UNAVAILABLE,
+        "failed to load 'a': model 'a' is UNAVAILABLE: no such file",
+    )
+
+
 def test_the_readiness_of_a_model_that_is_not_ready_is_false_and_not_an_error():
     assert not Gateway().call("ModelReady", name="churn").ready
 
@@ -319,5 +347,5 @@ def test_an_error_of_the_catalogue_fails_the_call():
     async def get_broken_entries() -> Mapping[str, ModelEntry]:
         raise ModelNotFound("gone")
 
-    gateway.routes = GrpcRoutes(get_broken_entries, ModelStatistics(get_totals), gateway._call_model, limit_bytes=LIMIT)
+    gateway.routes = gateway.make_routes(get_broken_entries)
     assert gateway.error("ServerReady") == (Status.NOT_FOUND, "gone")

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from modelyard.errors import ModelNotReady
 from modelyard.gateway.catalogue import ModelEntry
-from tests.unit.gateway.gateway_client import MODELS, Response, entry, get_response
+from modelyard.ray_serve.pool_report import Residency
+from tests.unit.gateway.gateway_client import MODELS, Response, entry, get_response, pooled_entry
 
 SERVED = entry("two", versions=(3, 1))
 
@@ -129,6 +131,36 @@ def test_loading_a_model_that_is_ready_succeeds(body: bytes) -> None:
 )
 def test_other_requests_to_load_or_unload_are_rejected(path: str, body: bytes, status: int, message: str) -> None:
     assert_error(get_response(f"/v2/repository/models/{path}", "POST", body), status, message)
+
+
+@pytest.mark.parametrize("residency", ["COLD", "RESIDENT", "FAILED"])
+@pytest.mark.parametrize(("action", "change"), [("load", "load"), ("unload", "evict")])
+def test_a_model_of_a_pool_is_loaded_and_evicted(residency: Residency, action: str, change: str) -> None:
+    changes: list[tuple[str, str, str]] = []
+
+    async def change_residency(application: str, model: str, change: str) -> None:
+        changes.append((application, model, change))
+
+    response = get_response(
+        f"/v2/repository/models/a/{action}", "POST", b"{}", [pooled_entry("a", residency)], {}, b"", change_residency
+    )
+    assert (response.status, response.json) == (200, {})
+    assert changes == [("_pool.small", "a", change)]
+
+
+def test_a_pool_that_cannot_load_a_model_has_the_reason() -> None:
+    async def change_residency(application: str, model: str, change: str) -> None:
+        raise ModelNotReady("model 'a' is UNAVAILABLE: no such file")
+
+    path = "/v2/repository/models/a/load"
+    response = get_response(path, "POST", b"", [pooled_entry("a", "FAILED")], change_residency=change_residency)
+    assert_error(response, 503, "failed to load 'a': model 'a' is UNAVAILABLE: no such file")
+
+
+def test_a_model_of_a_pool_cannot_be_configured_by_requests() -> None:
+    body = b'{"parameters": {"config": "{}"}}'
+    response = get_response("/v2/repository/models/a/load", "POST", body, [pooled_entry("a")])
+    assert_error(response, 501, "change a.yaml in serve_config/models")
 
 
 @pytest.mark.parametrize("kind", ["system", "cuda"])

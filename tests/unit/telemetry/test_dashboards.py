@@ -27,7 +27,7 @@ HAPROXY = {
 RAY = {"ray_node_cpu_utilization", "ray_node_mem_used", "ray_node_mem_total", "ray_node_disk_utilization_percentage"}
 """Names of Ray 2.60."""
 KNOWN = OURS | RECORDED | PROMETHEUS | HAPROXY | RAY
-PREFIXED = r"(?:model|modelyard|inference|haproxy|ray|config|metrics)[_:][\w:]+|up"
+PREFIXED = r"(?:model|modelyard|pool|inference|haproxy|ray|config|metrics)[_:][\w:]+|up"
 NAME = re.compile(rf"(?<![\w:$])([a-zA-Z_][\w:]*)(?=[{{\[])|(?<![\w:$.\"])({PREFIXED})\b")
 DIVISION = re.compile(r" / (?:on \([^)]*\) group_left \(\) )?\(")
 PANELS = list(panels())

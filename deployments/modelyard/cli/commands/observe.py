@@ -17,34 +17,55 @@ from modelyard.cli.command_options import (
     Output,
     OutputFormat,
     Since,
+    StateFilter,
     TableFormat,
     TableOutput,
 )
 from modelyard.cli.command_output import FAILED, err, out, print_json, reported_errors
-from modelyard.cli.model_table import status_table
 from modelyard.cli.terminal_report import width_of
 
 
-def status(config: ConfigDir = DEFAULT_CONFIG, output: TableOutput = TableFormat.text) -> None:
-    """Show the state of every model, and why it is not READY."""
+def status(
+    search: Annotated[
+        str, typer.Argument(help="Only models with this text in their name or reason.", show_default=False)
+    ] = "",
+    config: ConfigDir = DEFAULT_CONFIG,
+    pool: Annotated[str, typer.Option(help="Only models of this pool.")] = "",
+    state: Annotated[StateFilter | None, typer.Option(help="Only models in this state.", case_sensitive=False)] = None,
+    output: TableOutput = TableFormat.text,
+) -> None:
+    """Show the state of every model, and why it is not READY; models of a pool below their pool.
+
+    The exit code is about all models, also if only some are shown.
+    """
     from modelyard.cli.fleet_state import state_source
+    from modelyard.cli.status_view import Selection, first_notes, grouped_table
 
     errors = OutputFormat.json if output is TableFormat.json else OutputFormat.text
     with reported_errors(errors), state_source(config) as source:
-        state = source.fetch()
+        everything = source.fetch()
+    selection = Selection(pool, state.value if state else "", search)
+    try:
+        shown = selection.applied_to(everything)
+    except LookupError as error:
+        raise typer.BadParameter(str(error), param_hint="--pool") from None
     if output is TableFormat.json:
-        print_json({"models": state.models, **({"server": state.server} if state.server else {})})
+        pools = {"pools": shown.pools} if shown.pools else {}
+        print_json({"models": shown.models, **pools, **({"server": shown.server} if shown.server else {})})
     else:
-        if state.models:
-            width = None if output is TableFormat.wide else width_of(out)
-            out.print(status_table(state.statuses, state.traffic, width))
-        for line in state.notes():
+        width = None if output is TableFormat.wide else width_of(out)
+        complete = width is None or bool(selection.state or selection.search)
+        if shown.models or shown.pools:
+            out.print(grouped_table(shown, width, complete=complete))
+        if selection and not shown.models:
+            err.print("no model matches", markup=False)
+        for line in first_notes([*shown.notes()], complete=complete):
             out.print(line, markup=False)
-        for line in state.deaths():
+        for line in shown.deaths():
             out.print(line, style="red", markup=False)
-        for line in state.notices():
+        for line in shown.notices():
             err.print(line, markup=False)
-    raise typer.Exit(0 if state.is_healthy else FAILED)
+    raise typer.Exit(0 if everything.is_healthy else FAILED)
 
 
 def top(

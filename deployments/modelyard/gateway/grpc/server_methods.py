@@ -8,7 +8,7 @@ from google.protobuf.json_format import ParseDict
 from modelyard.errors import ModelNotFound, NotSupported
 from modelyard.gateway.catalogue import GetEntries, required_not_ready
 from modelyard.gateway.model_statistics import ModelStatistics
-from modelyard.gateway.repository_api import check_load, unload_error
+from modelyard.gateway.repository_api import RepositoryApi
 from modelyard.protocols.grpc.messages import INFERENCE, methods
 from modelyard.protocols.grpc.unary import UnaryEndpoint
 from modelyard.protocols.oip.server_metadata import repository_index, server_metadata
@@ -20,8 +20,11 @@ Handler = Callable[[Any], Awaitable[Mapping[str, Any]]]
 class GrpcServerMethods:
     """All of them are unary."""
 
-    def __init__(self, get_entries: GetEntries, statistics: ModelStatistics, *, limit_bytes: int) -> None:
+    def __init__(
+        self, get_entries: GetEntries, statistics: ModelStatistics, repository: RepositoryApi, *, limit_bytes: int
+    ) -> None:
         self._get_entries = get_entries
+        self._repository = repository
         self._statistics = statistics
         self._limit_bytes = limit_bytes
 
@@ -69,11 +72,12 @@ class GrpcServerMethods:
         return await self._statistics.of_one(message.name, message.version, entries)
 
     async def _load(self, message: Any) -> Mapping[str, Any]:
-        check_load(message.model_name, bool(message.parameters), await self._get_entries())
+        await self._repository.load(message.model_name, has_parameters=bool(message.parameters))
         return {}
 
     async def _unload(self, message: Any) -> Mapping[str, Any]:
-        raise unload_error(message.model_name, await self._get_entries())
+        await self._repository.unload(message.model_name)
+        return {}
 
 
 async def _live(message: Any) -> Mapping[str, Any]:

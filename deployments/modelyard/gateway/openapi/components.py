@@ -70,6 +70,10 @@ def _catalogue() -> dict[str, Schema]:
         "versions": list_schema(version),
         "default_version": TEXT,
         "version_labels": {"type": "object", "additionalProperties": TEXT},
+        "pool": _text("The pool of the model, if it is in one"),
+        "residency": {**TEXT, "enum": ["RESIDENT", "COLD", "LOADING", "FAILED"]},
+        "resident_bytes": {"type": "integer"},
+        "load_s": {"type": "number"},
         "task": TEXT,
         "inputs": list_schema(tensor),
         "outputs": list_schema(tensor),
@@ -86,7 +90,9 @@ def _catalogue() -> dict[str, Schema]:
         "Ready": object_schema({"ready": boolean, "waiting_for": waiting_for}, "ready", "waiting_for"),
         "ModelReady": object_schema({"name": TEXT, "ready": boolean}, "ready"),
         "Model": object_schema(model, "name", "state"),
-        "Models": object_schema({"models": list_schema(schema_ref("Model"))}, "models"),
+        "Models": object_schema(
+            {"models": list_schema(schema_ref("Model")), "total": {"type": "integer"}, "next_after": TEXT}, "models"
+        ),
     }
 
 

@@ -1,9 +1,10 @@
 """The operations of modelyard's own paths: the server's, and those below each model's route."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from modelyard.gateway.catalogue import ModelEntry
+from modelyard.gateway.model_list import MAX_LIMIT, STATES
 from modelyard.gateway.openapi.operations import (
     EVENTS,
     JSON,
@@ -25,6 +26,24 @@ VERSION: Schema = {"type": "string", "pattern": "^([1-9][0-9]{0,8}|[a-z][a-z0-9.
 EVENT_DATA: Schema = {EVENTS: schema_ref("EventData")}
 
 
+def _query(name: str, schema: Schema, description: str) -> Schema:
+    return {"name": name, "in": "query", "schema": schema, "description": description}
+
+
+_QUERIES: Mapping[str, Sequence[Schema]] = {
+    "/models": (
+        _query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}, "Maximum number of models"),
+        _query(
+            "after", {"type": "string"}, "Only models whose name comes after this one: `next_after` of the last page"
+        ),
+        _query("state", {"type": "string", "enum": [*STATES]}, "Only models in this state"),
+        _query("pool", {"type": "string"}, "Only models of this pool"),
+        _query("search", {"type": "string"}, "Only models with this text in their name, description or reason"),
+    ),
+    "/openapi.json": (_query("model", {"type": "string"}, "Describe this model only"),),
+}
+
+
 def server_paths() -> Iterator[Path]:
     """The paths that belong to no model."""
     for path, id_, summary, response in (
@@ -38,19 +57,31 @@ def server_paths() -> Iterator[Path]:
             {JSON: schema_ref("ModelReady")},
         ),
         ("/version", "version", "Version of the server (MLflow)", {"text/plain": {"type": "string"}}),
-        ("/models", "models", "List all models with their state", {JSON: schema_ref("Models")}),
+        ("/models", "models", "List models with their state", {JSON: schema_ref("Models")}),
         ("/openapi.json", "openapi", "This OpenAPI document", {JSON: {"type": "object"}}),
     ):
-        yield path, "get", Operation(id_, summary, "server", response)
+        yield path, "get", Operation(id_, summary, "server", response, parameters=_QUERIES.get(path, ()))
 
 
 def model_paths(entry: ModelEntry, prefix: str) -> Iterator[Path]:
     """The paths of one model. `prefix` starts the names of its components; "" for the components of any model."""
     root, versioned = entry.route, f"{entry.route}/versions/{{version}}"
-    yield from _paths_below(root, entry, prefix, ())
+    suffix = f"_{re.sub('[^a-z0-9]', '_', entry.name)}"
+    yield _document_path(root, entry.name, suffix, ())
+    yield from _paths_below(root, entry.name, suffix, prefix, ())
     served = [*map(str, entry.versions), *entry.version_labels]
     version = path_parameter("version", {"type": "string", "enum": served}) if served else parameter_ref("Version")
-    yield from _paths_below(versioned, entry, "", (version,))
+    yield from _paths_below(versioned, entry.name, f"{suffix}_version", "", (version,))
+
+
+def any_model_paths() -> Iterator[Path]:
+    """The paths of every model, with its name as a parameter."""
+    root, name = "/models/{name}", parameter_ref("ModelName")
+    yield _document_path(root, "models", "_model", (name,))
+    yield from _paths_below(root, "models", "_model", "", (name,))
+    yield from _paths_below(
+        f"{root}/versions/{{version}}", "models", "_model_version", "", (name, parameter_ref("Version"))
+    )
 
 
 def native_parameters() -> dict[str, Schema]:
@@ -68,8 +99,13 @@ def native_parameters() -> dict[str, Schema]:
     }
 
 
-def _paths_below(root: str, entry: ModelEntry, prefix: str, parameters: tuple[Schema, ...]) -> Iterator[Path]:
-    tag, suffix = entry.name, f"_{re.sub('[^a-z0-9]', '_', entry.name)}" + ("_version" if parameters else "")
+def _document_path(root: str, tag: str, suffix: str, parameters: tuple[Schema, ...]) -> Path:
+    response: dict[str, Schema] = {JSON: {"type": "object"}}
+    operation = Operation(f"openapi{suffix}", "OpenAPI document of the model", tag, response, parameters=parameters)
+    return f"{root}/openapi.json", "get", operation
+
+
+def _paths_below(root: str, tag: str, suffix: str, prefix: str, parameters: tuple[Schema, ...]) -> Iterator[Path]:
     for path, id_, summary, schema in (
         ("", "about", "State, inputs and outputs of the model, with an example", "Model"),
         ("/ready", "ready", "Readiness of the model", "ModelReady"),

@@ -64,8 +64,8 @@ def v2_paths() -> Iterator[Path]:
     )
     yield "/v2/repository/index", "post", index
     for verb, summary, response in (
-        ("load", "Load a model. Succeeds only if the model is READY: the server's YAML decides what is served", OBJECT),
-        ("unload", "Unload a model. Always rejected: the server's YAML decides what is served", {}),
+        ("load", "Load a model of a pool into memory; succeeds for another model if it is READY", OBJECT),
+        ("unload", "Evict a model of a pool from memory; its next request loads it again. Rejected for others", OBJECT),
     ):
         operation = Operation(
             f"oip_{verb}", summary, OIP, response, OBJECT, CONTROL_ERRORS, (NAME,), body_required=False

@@ -17,6 +17,8 @@ PROTOCOLS = ("predict", "oip", "grpc", "tfserving", "invocations", "generate", "
 """The protocol of a request. predict: `POST .../predict`. oip: `/v2` REST. grpc: the same over gRPC. tfserving: `/v1`. invocations:
 MLflow's and SageMaker's. generate: `/v2/.../generate` and `generate_stream`. stream: server-sent events. websocket: a message."""
 REPLICA_STATES = ("running", "starting", "stopping")
+RESIDENCIES = ("resident", "cold", "loading", "failed")
+"""Where a model of a pool is. cold: the next request loads it. failed: it cannot be loaded."""
 START_REASONS = ("deploy", "scale", "cold", "replace")
 """Why a replica was started. deploy: its model was added or changed. scale: the model was scaled up. cold: the model was scaled to
 zero, and a request arrived. replace: another replica had died."""
@@ -133,11 +135,55 @@ REPLICA_DEATHS = Metric(
 LOAD_DURATION = Metric(
     "model_load_duration_seconds",
     "histogram",
-    "Time to read, verify, load and warm up a version; once per replica.",
+    "Time to read, verify, load and warm up a version; once per load.",
     VERSION,
     LOAD_SECONDS,
 )
 MEMORY = Metric("model_memory_bytes", "gauge", "Resident memory of all live replica processes.", ("model",))
+
+MODEL_RESIDENT = Metric(
+    "model_resident_bytes",
+    "gauge",
+    "Measured memory of a model of a pool that is loaded, summed over the replicas; models with requests only.",
+    ("model",),
+)
+MODEL_LOADS = Metric(
+    "model_loads_total",
+    "counter",
+    "Loads of a model of a pool into memory; models with requests only.",
+    ("model",),
+)
+MODEL_EVICTIONS = Metric(
+    "model_evictions_total",
+    "counter",
+    "Times that a model of a pool was released from memory; models with requests only.",
+    ("model",),
+)
+POOL_MODELS = Metric(
+    "pool_models",
+    "gauge",
+    "Models of a pool by residency (resident, cold, loading, failed), summed over its replicas.",
+    ("pool", "residency"),
+)
+POOL_RESIDENT = Metric(
+    "pool_resident_bytes",
+    "gauge",
+    "Measured memory of the loaded models of a pool, summed over its replicas.",
+    ("pool",),
+)
+POOL_BUDGET = Metric(
+    "pool_memory_budget_bytes", "gauge", "Memory budget of a pool, summed over its replicas.", ("pool",)
+)
+POOL_LOADS = Metric("pool_loads_total", "counter", "Loads of models into the memory of a pool.", ("pool",))
+POOL_EVICTIONS = Metric(
+    "pool_evictions_total", "counter", "Models that were released from the memory of a pool.", ("pool",)
+)
+POOL_REJECTED = Metric(
+    "pool_requests_rejected_total",
+    "counter",
+    "Requests for cold models of a pool that were rejected because it spends most of its time loading models.",
+    ("pool",),
+)
 
 RELOAD_SUCCESSFUL = Metric(
     "config_last_reload_successful",
@@ -187,6 +233,15 @@ METRICS = (
     REPLICA_DEATHS,
     LOAD_DURATION,
     MEMORY,
+    MODEL_RESIDENT,
+    MODEL_LOADS,
+    MODEL_EVICTIONS,
+    POOL_MODELS,
+    POOL_RESIDENT,
+    POOL_BUDGET,
+    POOL_LOADS,
+    POOL_EVICTIONS,
+    POOL_REJECTED,
     RELOAD_SUCCESSFUL,
     RELOAD_TIMESTAMP,
     RELOAD_WITHHELD,

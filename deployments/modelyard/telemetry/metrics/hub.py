@@ -19,6 +19,7 @@ from modelyard.telemetry.metrics import hub_state
 from modelyard.telemetry.metrics.aggregator import ModelTotals
 from modelyard.telemetry.metrics.declarations import HUB_REPLICAS, HUB_STARTED
 from modelyard.telemetry.metrics.exposition import metrics_app
+from modelyard.telemetry.metrics.recent_reports import RecentReports
 from modelyard.telemetry.metrics.refresh import RefreshRequests
 from modelyard.telemetry.metrics.scrape_server import listen
 from modelyard.telemetry.metrics.snapshot import Exemplars, Key, Push, Totals
@@ -57,7 +58,7 @@ class MetricsHub:
         self._started = time.time()
         self._refreshes = RefreshRequests(last_id=time.time_ns())
         self._saved_at = 0.0
-        self._pool_reports: dict[str, dict[str, Any]] = {}
+        self._pool_reports: RecentReports[dict[str, Any]] = RecentReports()
         self._lock = threading.Lock()  # scrapes run in other threads
         listen(config.host, config.port, metrics_app(self._read))
 
@@ -93,13 +94,13 @@ class MetricsHub:
     def report_pool(self, replica: str, models: dict[str, Any] | None) -> None:
         """Replace what a pool's replica reports of its models; None when the replica ends."""
         if models is None:
-            self._pool_reports.pop(replica, None)
+            self._pool_reports.remove(replica)
         else:
-            self._pool_reports[replica] = models
+            self._pool_reports.add(replica, models)
 
     def pool_reports(self) -> dict[str, dict[str, Any]]:
         """The last report of each replica of a pool; see `pool_report.PoolReports`."""
-        return dict(self._pool_reports)
+        return dict(self._pool_reports.current())
 
     def traffic(self) -> dict[str, Traffic]:
         """The traffic of the last minute by model."""

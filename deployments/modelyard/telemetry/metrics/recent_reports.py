@@ -1,0 +1,32 @@
+"""The last report of each process, for as long as the process may be alive. Pure but for the clock."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+MAX_AGE_S = 20.0
+"""Four times the interval in which a replica repeats its report (`replica.pool_reporter`). An older one is of a dead process."""
+
+
+class RecentReports(Generic[T]):
+    """Not safe for several threads."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._reports: dict[str, tuple[float, T]] = {}
+
+    def add(self, process: str, report: T) -> None:
+        """Replace the report of this process."""
+        self._reports[process] = self._clock(), report
+
+    def remove(self, process: str) -> None:
+        """Forget a process that has ended."""
+        self._reports.pop(process, None)
+
+    def current(self) -> Mapping[str, T]:
+        """The reports by process, without those that are too old."""
+        oldest = self._clock() - MAX_AGE_S
+        self._reports = {process: report for process, report in self._reports.items() if report[0] >= oldest}
+        return {process: report for process, (_, report) in self._reports.items()}
