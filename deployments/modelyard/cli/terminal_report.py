@@ -17,7 +17,16 @@ if TYPE_CHECKING:  # these imports would slow down `modelyard --help`
     from modelyard.control.plan import Action
     from modelyard.control.status import ModelStatus
 
-MARKS = {"add": "+", "restart": "~", "load": "~", "move": "~", "scale": "~", "update": "~", "remove": "-", "refuse": "!"}
+MARKS = {
+    "add": "+",
+    "restart": "~",
+    "load": "~",
+    "move": "~",
+    "scale": "~",
+    "update": "~",
+    "remove": "-",
+    "refuse": "!",
+}
 FILE_WIDTH = 200
 """Columns if the output is a file, so that lines are not wrapped."""
 

@@ -30,8 +30,10 @@ def start_loading(spec: ModelSpec, runtime_name: str, root: Path, served: Served
     def load() -> LoadedVersion:
         try:
             return _load(spec, runtime_name, root, served, worker)
-        except (SystemExit, StopIteration) as error:
-            # An event loop cannot carry the first, an asyncio future the second.
+        except BaseException as error:
+            if isinstance(error, Exception) and not isinstance(error, StopIteration):
+                raise
+            # An event loop or an asyncio future cannot carry these: SystemExit, CancelledError, StopIteration.
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
     loading = worker.call(load)

@@ -94,6 +94,16 @@ class ModelServer:
         return self.in_flight + decoding + self.dispatch.open_requests
 
     @property
+    def is_calling(self) -> bool:
+        """Whether a call of the model runs. It may go on after `close`, if it hangs."""
+        return any(version.scheduler.stuck_s() > 0 for version in self._versions.values())
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether `end_traces` has anything to do."""
+        return self._spans is not None
+
+    @property
     def requests(self) -> int:
         """Requests that have ended, since the model was loaded."""
         codes = (codes for version in self._versions.values() for codes in version.counts.codes.values())

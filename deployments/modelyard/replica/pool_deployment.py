@@ -89,7 +89,8 @@ class PoolReplica:
         await asyncio.to_thread(self._reporter.close)
         await asyncio.to_thread(self._pusher.close)
         for server in self._pool.servers():
-            await asyncio.to_thread(server.end_traces)
+            if server.is_traced:
+                await asyncio.to_thread(server.end_traces)
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Hold these models from now on. Returns before they are loaded; see `Pool.configure`."""
@@ -111,7 +112,7 @@ class PoolReplica:
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose health check raises. A call that hangs costs its own model only."""
-        stuck = [reason for server in self._pool.servers() if (reason := server.stuck_call())]
+        stuck = self._pool.stuck_calls()
         check_calls(
             f"{len(stuck)} calls hang: {stuck[0]}" if len(stuck) > MAX_STUCK_CALLS else "", self._exits.record_health
         )
