@@ -53,4 +53,6 @@ def _load(spec: ModelSpec, runtime_name: str, root: Path, served: ServedVersion,
     decoded = codecs.predict.decode(example, b"application/json")
     warmup = warm(model, [decoded.request], batching=spec.batching, synthesised=given is None)
     self_test(model, codecs, decoded, synthesised=given is None)
+    if model.loop_safe:  # it runs on the event loop's thread, too
+        worker.allow_other_threads()
     return LoadedVersion(served, model, codecs, example, warmup, time.perf_counter() - started, worker)

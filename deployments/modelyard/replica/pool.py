@@ -32,6 +32,7 @@ from modelyard.replica.pool_state import CannotLoad, Configuration, ModelState, 
 from modelyard.replica.retired_servers import RetiredServers
 from modelyard.residency.budget import MemoryBudget
 from modelyard.residency.thrashing import Thrashing
+from modelyard.runtimes.registry import runtime
 
 TIMER_SLACK_S = 0.1
 """A timer may fire a little early."""
@@ -39,10 +40,18 @@ TIMER_SLACK_S = 0.1
 logger = logging.getLogger("ray.serve")
 
 
-def files_size(args: ModelArgs) -> Future[int]:
-    """The size of a model's files, read in a thread of its own: a disk may hang."""
+def prepare(args: ModelArgs) -> Future[int]:
+    """Import a model's runtime, and read the size of its files: in a thread of its own, because a disk may hang.
+
+    So the memory of a framework does not count as that of its first model. The future raises LoadError and OSError.
+    """
+
+    def run() -> int:
+        runtime(args.runtime)
+        return artefact_bytes(args)
+
     worker = Worker("modelyard-files")
-    size = worker.call(partial(artefact_bytes, args))
+    size = worker.call(run)
     worker.stop()
     return size
 
@@ -58,14 +67,15 @@ class Pool:
         *,
         measure: Callable[[], int],
         changed: Callable[[], None] = lambda: None,
-        files_size: Callable[[ModelArgs], Future[int]] = files_size,
+        prepare: Callable[[ModelArgs], Future[int]] = prepare,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`dispatch` makes the pool's dispatch from what loads a model for a request; `load` loads a model; `measure` returns the
-        bytes that this process has allocated; `changed` is called when what the models serve has changed."""
+        bytes that this process has allocated; `changed` is called when what the models serve has changed; `prepare` returns
+        the size of a model's files."""
         self._load = load
         self._changed = changed
-        self._files_size = files_size
+        self._prepare = prepare
         self._clock = clock
         self._models: dict[str, ModelState] = {}
         self._thrashing = Thrashing(clock)
@@ -188,14 +198,14 @@ class Pool:
     async def _fits(self, config: Configuration) -> bool:
         try:
             await self._estimate(config)
-        except OSError:
+        except Exception:  # noqa: BLE001 - whatever is wrong with the model
             return True  # the load reports it
         return self._memory.has_room(config)
 
     async def _estimate(self, config: Configuration) -> None:
-        """Estimate the memory of a configuration that was never loaded. Raises OSError."""
+        """Estimate the memory of a configuration that was never loaded. Raises what `prepare` does."""
         if config.files_bytes is None:
-            config.files_bytes = await asyncio.wrap_future(self._files_size(config.member.args))
+            config.files_bytes = await asyncio.wrap_future(self._prepare(config.member.args))
         self._memory.estimate(config, config.files_bytes)
 
     def _start(self, model: ModelState) -> asyncio.Task[None]:

@@ -35,6 +35,7 @@ from modelyard.replica.watchdog import Watchdog
 from modelyard.residency.budget import MemoryBudget
 from modelyard.residency.heap import fix_mmap_threshold
 from modelyard.residency.measure import allocated_bytes
+from modelyard.runtimes.process import PROCESS
 from modelyard.telemetry.metrics.hub import HubClient
 from modelyard.telemetry.metrics.pusher import Pusher
 from modelyard.telemetry.metrics.snapshot import MetricsSnapshot
@@ -55,6 +56,7 @@ class PoolReplica:
     async def __init__(self, args: dict[str, Any]) -> None:  # type: ignore[misc] # Serve awaits constructors
         """Serve awaits `reconfigure` next, with the models."""
         fix_mmap_threshold()
+        PROCESS.holds_many_models = True
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         keep_on_loopback()
         pool_args = PoolArgs.from_plain(args)

@@ -140,7 +140,7 @@ class Rig:
             self._load,
             measure=lambda: self.allocated,
             changed=self._changed,
-            files_size=self._files_size,
+            prepare=self._prepare,
             clock=clock,
         )
         self.dispatch = cast(FakeDispatch, self.pool.dispatch)
@@ -244,7 +244,7 @@ class Rig:
         self.servers.append(FakeServer(self, args, size))
         return cast(ModelServer, self.servers[-1])
 
-    def _files_size(self, args: ModelArgs) -> Future[int]:
+    def _prepare(self, args: ModelArgs) -> Future[int]:
         done: Future[int] = Future()
         done.set_result(self.files.get(args.spec.name, MB))
         return done
