@@ -30,7 +30,7 @@ from modelyard.replica.pool import Pool
 from modelyard.replica.pool_dispatch import PoolDispatch
 from modelyard.replica.pool_reporter import PoolReporter
 from modelyard.replica.process_files import open_files, replica_id
-from modelyard.replica.process_memory import HeapTrimmer, tune_gc
+from modelyard.replica.process_memory import HeapTrimmer, freeze_loaded, tune_gc
 from modelyard.replica.watchdog import Watchdog
 from modelyard.residency.budget import MemoryBudget
 from modelyard.residency.heap import fix_mmap_threshold
@@ -139,4 +139,6 @@ class PoolReplica:
 
 
 async def _load(args: ModelArgs) -> ModelServer:
-    return ModelServer(args, await load_versions(args), replica_id())
+    server = ModelServer(args, await load_versions(args), replica_id())
+    freeze_loaded()
+    return server

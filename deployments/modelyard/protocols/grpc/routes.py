@@ -52,10 +52,11 @@ class GrpcRoutes(Routes):
 
     def _description(self, name: str, describe: Describe) -> UnaryEndpoint:
         method = methods(INFERENCE)[name]
+        model = self._model  # not `self`: a reference cycle would keep a closed model's parts in memory
 
         async def respond(message: Any, request_id: str) -> bytes:
-            version = self._model.versions.find(message.version or None)
+            version = model.versions.find(message.version or None)
             response: bytes = ParseDict(describe(version), method.response()).SerializeToString()
             return response
 
-        return UnaryEndpoint(method, respond, limit_bytes=self._model.spec.limits.body)
+        return UnaryEndpoint(method, respond, limit_bytes=model.spec.limits.body)
