@@ -106,8 +106,11 @@ class ModelServer:
     @property
     def requests(self) -> int:
         """Requests that have ended, since the model was loaded."""
-        codes = (codes for version in self._versions.values() for codes in version.counts.codes.values())
-        return sum(sum(by_code.values()) for by_code in codes)
+        total = 0
+        for version in self._versions.values():
+            for by_code in version.counts.codes.values():
+                total += sum(by_code.values())
+        return total
 
     def watched(self) -> list[WatchedScheduler]:
         """What the watchdog watches. Another list after `configure`."""
