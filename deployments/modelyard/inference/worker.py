@@ -9,6 +9,8 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
+from modelyard.inference.running_requests import RUNNING
+
 T = TypeVar("T")
 Job = Callable[[], None]
 
@@ -84,4 +86,5 @@ class Worker:
             with self._lock:
                 if self._jobs.empty():
                     self._running = False
+                    RUNNING.leave_slot()
                     return

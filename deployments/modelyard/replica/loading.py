@@ -9,6 +9,7 @@ from pathlib import Path
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.inference.batch_parity import run
+from modelyard.inference.running_requests import loading as running_load
 from modelyard.inference.warmup import Warmup, warm
 from modelyard.inference.worker import Worker
 from modelyard.protocols.codecs import Codecs, codecs_of
@@ -39,7 +40,8 @@ def start_loading(spec: ModelSpec, runtime_name: str, root: Path, served: Served
 
     def load() -> LoadedVersion:
         try:
-            return _load(spec, runtime_name, root, served, worker)
+            with running_load(spec.name):
+                return _load(spec, runtime_name, root, served, worker)
         except BaseException as error:
             if isinstance(error, Exception) and not isinstance(error, StopIteration):
                 raise

@@ -67,14 +67,16 @@ class Pool:
         measure: Callable[[], int],
         changed: Callable[[], None] = lambda: None,
         prepare: Callable[[ModelArgs], Future[int]] = prepare,
+        quarantine: Callable[[str, str], str] = lambda name, fingerprint: "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`dispatch` makes the pool's dispatch from what loads a model for a request; `load` loads a model; `measure` returns the
         bytes that this process has allocated; `changed` is called when what the models serve has changed; `prepare` returns
-        the size of a model's files."""
+        the size of a model's files; `quarantine` returns why a model with these arguments must not be loaded, or ""."""
         self._load = load
         self._changed = changed
         self._prepare = prepare
+        self._quarantine = quarantine
         self._clock = clock
         self._models: dict[str, ModelState] = {}
         self._thrashing = Thrashing(clock)
@@ -145,6 +147,9 @@ class Pool:
         member = member_of(raw)
         config = Configuration(member, raw["fingerprint"], f"{member.args.spec.name} {next(self._configs)}")
         self._memory.enter(config)
+        if reason := self._quarantine(member.args.spec.name, config.fingerprint):
+            logger.error("model %s is not loaded: %s", member.args.spec.name, reason)
+            config.quarantine(reason)
         return config
 
     def _pin(self, model: ModelState) -> None:

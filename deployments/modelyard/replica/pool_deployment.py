@@ -31,7 +31,9 @@ from modelyard.replica.pool_dispatch import PoolDispatch
 from modelyard.replica.pool_reporter import PoolReporter
 from modelyard.replica.process_files import open_files, replica_id
 from modelyard.replica.process_memory import HeapTrimmer, freeze_loaded, tune_gc
+from modelyard.replica.quarantine import Quarantine
 from modelyard.replica.watchdog import Watchdog
+from modelyard.replica_files.paths import ReplicaFiles
 from modelyard.residency.budget import MemoryBudget
 from modelyard.residency.heap import fix_mmap_threshold
 from modelyard.residency.measure import allocated_bytes
@@ -61,6 +63,8 @@ class PoolReplica:
         keep_on_loopback()
         pool_args = PoolArgs.from_plain(args)
         self._exits = open_files(pool_args.replicas, pool_args.application)
+        self._quarantine = Quarantine(ReplicaFiles(pool_args.replicas, pool_args.application, replica_id()))
+        await asyncio.to_thread(self._quarantine.read)
         loop = asyncio.get_running_loop()
         tune_gc()
 
@@ -68,7 +72,12 @@ class PoolReplica:
             return PoolDispatch(f"/{pool_args.application}", load, others=call_gateway)
 
         self._pool = pool = Pool(
-            MemoryBudget(pool_args.memory), dispatch, _load, measure=allocated_bytes, changed=self._on_change
+            MemoryBudget(pool_args.memory),
+            dispatch,
+            _load,
+            measure=allocated_bytes,
+            changed=self._on_change,
+            quarantine=self._quarantine.reason,
         )
         self._dispatch = pool.dispatch
         self._meter = LoadMeter(loop.call_soon, self._in_flight, time.perf_counter)
@@ -96,7 +105,10 @@ class PoolReplica:
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Hold these models from now on. Returns before they are loaded; see `Pool.configure`."""
-        self._pool.configure(PoolSettings.from_plain(user_config).models)
+        models = PoolSettings.from_plain(user_config).models
+        self._quarantine.bind({name: member["fingerprint"] for name, member in models.items()})
+        self._pool.configure(models)
+        await asyncio.to_thread(self._quarantine.write)
 
     def _on_change(self) -> None:
         self._watchdog.watch([each for server in self._pool.servers() for each in server.watched()])

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from modelyard.errors import ModelNotReady
@@ -43,6 +44,10 @@ class Configuration:
         self.error, self.retry_at = error, now + pause_s
         self.failures += 1
         return pause_s
+
+    def quarantine(self, reason: str) -> None:
+        """Never load it, for this reason."""
+        self.error, self.retry_at = reason, inf
 
     def loaded(self, load_s: float) -> None:
         """A load has completed."""
@@ -129,7 +134,8 @@ class ModelState:
         """The error of a request while nothing can serve it."""
         configs = [each for each in (self.wanted, self.good) if each is not None and each.error]
         error = ModelNotReady(f"model {self.name!r} is UNAVAILABLE" + (f": {configs[0].error}" if configs else ""))
-        error.retry_after_s = max(1, round(min(each.retry_at for each in configs) - now)) if configs else 1
+        retry_s = min((each.retry_at - now for each in configs), default=1.0)
+        error.retry_after_s = max(1, round(min(retry_s, MAX_RETRY_S)))
         return error
 
 

@@ -133,6 +133,8 @@ class Rig:
         self.files: dict[str, int] = {}
         """Bytes of files, by the model's name; 1 MB for others."""
         self.servers: list[FakeServer] = []
+        self.quarantined: dict[str, str] = {}
+        """Reasons by fingerprint."""
         self.changes = 0
         self.pool = Pool(
             MemoryBudget(budget_bytes, clock),
@@ -141,6 +143,7 @@ class Rig:
             measure=lambda: self.allocated,
             changed=self._changed,
             prepare=self._prepare,
+            quarantine=lambda name, fingerprint: self.quarantined.get(fingerprint, ""),
             clock=clock,
         )
         self.dispatch = cast(FakeDispatch, self.pool.dispatch)

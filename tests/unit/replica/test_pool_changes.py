@@ -390,3 +390,23 @@ def test_loads_that_hang_do_not_stop_the_others() -> None:
         assert found.value.retry_after_s == 300, "each attempt may leave a thread"
 
     run_pool(test)
+
+
+def test_a_model_in_quarantine_is_not_loaded_until_its_arguments_change_and_the_others_go_on() -> None:
+    async def test(rig: Rig) -> None:
+        bad = member("bad", load="eager")
+        rig.quarantined[bad["fingerprint"]] = "in quarantine"
+        rig.configure(bad, member("good"))
+        with pytest.raises(ModelNotReady, match="model 'bad' is UNAVAILABLE: in quarantine") as found:
+            await rig.request("bad")
+        assert found.value.retry_after_s == 300
+        assert (rig.report("bad").residency, rig.report("bad").reason) == ("FAILED", "in quarantine")
+        await rig.load("good")
+        await rig.advance(100_000)
+        assert rig.begun == ["good sha256:1"]
+        rig.change(member("bad", digest=TWO))
+        asked = rig.request("bad")
+        server = await rig.finish("bad", digest=TWO)
+        assert await asked is server
+
+    run_pool(test)
