@@ -292,7 +292,7 @@ class Pool:
         """See `Residents`."""
         for model in self._models.values():
             if (server := model.server) is not None and model.good is not None:
-                yield Usage(model.good.key, server.open_requests + server.is_calling, server.requests)
+                yield Usage(model.good.key, server.open_requests + server.is_calling, server.completed)
 
     def are_awaited(self) -> bool:
         """See `Residents`."""

@@ -32,7 +32,7 @@ class Usage:
     in_flight: int
     """Requests that are open, and calls of the model that hang."""
     requests: int
-    """That have ended since it was loaded."""
+    """That were completed since it was loaded."""
 
 
 class Residents(Protocol):
@@ -115,7 +115,8 @@ class PoolMemory:
             if self._residents.are_awaited():  # a model that was just loaded is not evicted before its requests begin
                 await asyncio.sleep(0)
                 continue
-            self._count_requests()
+            if self._budget.waiting or not self.has_room(config):  # else nothing is evicted
+                self._count_requests()
             freed = self._freed
             decision = self._budget.request(config.key)
             if isinstance(decision, CannotFit):
@@ -144,7 +145,8 @@ class PoolMemory:
         """A load has succeeded. Raises CannotLoad, and closes the server, if it is larger than there is room for."""
         self._thrashing.load_ends(config.key)
         size = self._size_of(config, measurement)
-        self._count_requests()
+        if self._budget.used_bytes + size - self.size_bytes(config) > self._budget.budget_bytes:
+            self._count_requests()
         correction = self._budget.loaded(config.key, size, load_s)
         if isinstance(correction, CannotFit):
             server.close()

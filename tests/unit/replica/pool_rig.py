@@ -74,6 +74,10 @@ class FakeServer:
         if not self.is_calling:
             self._rig.allocated -= self.size
 
+    @property
+    def completed(self) -> int:
+        return self.requests
+
     def stuck_call(self) -> str:
         return f"a call of {self.spec.name} hangs" if self.is_calling else ""
 
