@@ -46,6 +46,9 @@ from modelyard.tensors import Signature
 MAX_STUCK_CALLS = 8
 """Calls of models that hang, each in a thread of its own, before the process is replaced."""
 
+WATCH_DELAY_S = 0.5
+"""From a change to the watchdog's next list of models: with a thousand models, making it takes milliseconds."""
+
 
 def build(args: dict[str, Any]) -> Application:
     """Serve's application builder: `args` are the plain values of PoolArgs. Runs in a separate process."""
@@ -93,6 +96,7 @@ class PoolReplica:
         self._pusher.start()
         self._watchdog = Watchdog([], end_process=self._exits.stuck, rearm=self._exits.end_later)
         self._watchdog.start()
+        self._watching: asyncio.TimerHandle | None = None
 
     async def __del__(self) -> None:
         """Serve awaits this once when the replica has drained. Pushes the metrics of its last requests."""
@@ -111,8 +115,13 @@ class PoolReplica:
         await asyncio.to_thread(self._quarantine.write)
 
     def _on_change(self) -> None:
-        self._watchdog.watch([each for server in self._pool.servers() for each in server.watched()])
         self._reporter.report_soon()
+        if self._watching is None:  # a load has several changes
+            self._watching = asyncio.get_running_loop().call_later(WATCH_DELAY_S, self._watch)
+
+    def _watch(self) -> None:
+        self._watching = None
+        self._watchdog.watch([each for server in self._pool.servers() for each in server.watched()])
 
     def __serve_build_asgi_app__(self) -> Asgi:
         routes = self._dispatch
