@@ -22,6 +22,7 @@ TIME_OF_DAY = {
     "control/desired.py": "changes of files",
     "control/runner.py": "recent deaths",
     "local_model.py": "changes of files",
+    "replica/quarantine.py": "times of files",
     "runtimes/operator_code/folder.py": "changes of files",
 }
 """The modules that read the time of day, by purpose."""

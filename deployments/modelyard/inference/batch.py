@@ -28,10 +28,10 @@ class Batch:
         """For each request; empty if the call failed."""
         self.error: BaseException | None = None
 
-    def run(self, model: LoadedModel, rowwise: bool, clock: Callable[[], float]) -> None:
-        """Call the model, in any thread. Never raises: `error` has what went wrong."""
+    def run(self, model: LoadedModel, rowwise: bool, clock: Callable[[], float], name: str = "") -> None:
+        """Call the model, in any thread. `name` is the model's. Never raises: `error` has what went wrong."""
         started = clock()
-        RUNNING.begin(self.requests)
+        RUNNING.begin(self.requests, name)
         try:
             self.outputs = outputs_of(model, rowwise, [pending.request for pending in self.requests], self.rows)
         except BaseException as error:  # noqa: BLE001 - a model that calls sys.exit() must not end the thread or the loop

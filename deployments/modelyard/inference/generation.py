@@ -38,8 +38,10 @@ class Generations:
         limits: Limits,
         loop: asyncio.AbstractEventLoop,
         clock: Callable[[], float],
+        name: str = "",
     ) -> None:
         self.model = model
+        self.name = name
         self.worker = worker
         self.open_requests = open_requests
         self.recorder = recorder
@@ -147,7 +149,7 @@ class Generation:
         owner, request = self._owner, self._pending.request
         part: Tensors | BaseException | None
         owner.step_began = began = owner.clock()
-        RUNNING.begin((self._pending,))
+        RUNNING.begin((self._pending,), owner.name)
         try:
             if self._steps is None:
                 self._steps = iter(owner.model.generate(request.inputs, request.outputs))

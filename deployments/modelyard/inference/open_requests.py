@@ -21,6 +21,8 @@ class OpenRequests:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.count = 0
         """Accepted requests that are not closed; the caller that accepts one adds it."""
+        self.closed = 0
+        """Accepted requests that are closed."""
         self._clock = clock
         self._empty: asyncio.Event | None = None  # created by the first that waits for it
 
@@ -46,6 +48,7 @@ class OpenRequests:
             return
         pending.complete = None
         self.count -= 1
+        self.closed += 1
         if self._empty is not None and not self.count:
             self._empty.set()
         not_written: Exception | None = None

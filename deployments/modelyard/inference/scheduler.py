@@ -64,9 +64,11 @@ class Scheduler:
         clock: Callable[[], float] = time.perf_counter,
         recorder: Recorder = UNRECORDED,
         worker: Worker | None = None,
+        name: str = "",
     ) -> None:
-        """`worker` is the thread in which the model was loaded. `recorder` records its batches."""
+        """`name` is the model's. `worker` is the thread in which the model was loaded. `recorder` records its batches."""
         self._model = model
+        self._name = name
         self._rowwise = model.signature.rowwise
         self._batchable = measured.batchable
         self._loop = loop
@@ -95,7 +97,7 @@ class Scheduler:
         """Where the model can respond in parts."""
         if isinstance(model, GeneratingModel):
             self.generations = Generations(
-                model, self._worker, self.open_requests, recorder, limits=limits, loop=loop, clock=clock
+                model, self._worker, self.open_requests, recorder, limits=limits, loop=loop, clock=clock, name=name
             )
         # A model that generates is in the worker between iterations of the loop, and is never called in two threads.
         self._may_run_on_loop = model.loop_safe and self.generations is None
@@ -273,7 +275,7 @@ class Scheduler:
         # Marked as running until its requests are complete: a client that submits again from its callback joins the queue
         # instead of the stack.
         self._running = batch
-        batch.run(self._model, self._rowwise, self._clock)
+        batch.run(self._model, self._rowwise, self._clock, self._name)
         if batch.error is None:
             self._loop_cost.observe(batch.rows, batch.seconds)
         self._finish(batch)
@@ -288,11 +290,11 @@ class Scheduler:
         return self._is_cheap_on_loop(max(oldest.rows, min(self._queue.rows, self._max_rows)))
 
     def _run_in_worker(self, batch: Batch) -> None:
-        loop, model, rowwise, clock = self._loop, self._model, self._rowwise, self._clock
+        loop, model, rowwise, clock, name = self._loop, self._model, self._rowwise, self._clock, self._name
         self._in_worker = batch
 
         def job() -> None:
-            batch.run(model, rowwise, clock)
+            batch.run(model, rowwise, clock, name)
             try:
                 loop.call_soon_threadsafe(self._on_worker_done, batch)
             except RuntimeError:

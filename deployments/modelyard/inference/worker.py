@@ -6,11 +6,16 @@ Objects that operator code creates in a thread may work in no other: a SQLite co
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TypeVar
+
+from modelyard.inference.running_requests import RUNNING
 
 T = TypeVar("T")
 Job = Callable[[], None]
+
+IDLE_S = 10.0
+"""A thread that may end does so after so much time without a job: a process may hold a thousand models."""
 
 
 class Worker:
@@ -19,17 +24,22 @@ class Worker:
     Not an executor: those are joined when the process ends, so a model call that hangs would keep the process from ending.
     """
 
-    def __init__(self, name: str = "modelyard-model") -> None:
+    def __init__(self, name: str = "modelyard-model", idle_s: float = IDLE_S) -> None:
         self._name = name
+        self._idle_s = idle_s
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._started = False
+        self._lock = threading.Lock()  # guards `_running`
+        self._running = False
+        self._waits_s: float | None = None
+        """For a job, before the thread ends; None: for ever."""
 
     def do(self, job: Job) -> None:
         """Run a job after all jobs before it. It must not raise."""
-        if not self._started:
-            self._started = True
-            threading.Thread(target=_work, args=(self._jobs,), name=self._name, daemon=True).start()
-        self._jobs.put(job)
+        with self._lock:
+            self._jobs.put(job)
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._work, name=self._name, daemon=True).start()
 
     def call(self, function: Callable[[], T]) -> Future[T]:
         """Run a function; the future gets its result or its error."""
@@ -47,15 +57,34 @@ class Worker:
         self.do(job)
         return future
 
+    def allow_other_threads(self) -> None:
+        """The model works in every thread: end this one after the jobs that are queued, and later ones when they are idle."""
+        self._end_when_idle(self._idle_s)
+
     def stop(self, last: Job | None = None) -> None:
         """End the thread after its jobs and `last`, without waiting for it. Without a thread, nothing is done."""
-        if self._started:
-            if last is not None:
-                self._jobs.put(last)
-            self._jobs.put(None)
+        self._end_when_idle(0.0, last)
 
+    def _end_when_idle(self, later_s: float, last: Job | None = None) -> None:
+        with self._lock:
+            self._waits_s = later_s
+            if self._running:
+                if last is not None:
+                    self._jobs.put(last)
+                self._jobs.put(None)
 
-def _work(jobs: SimpleQueue[Job | None]) -> None:
-    while (job := jobs.get()) is not None:
-        job()
-        del job  # else its tensors would stay in memory until the next job
+    def _work(self) -> None:
+        while True:
+            try:
+                job = self._jobs.get(timeout=self._waits_s)
+            except Empty:
+                job = None
+            if job is not None:
+                job()
+                del job  # else its tensors would stay in memory until the next job
+                continue
+            with self._lock:
+                if self._jobs.empty():
+                    self._running = False
+                    RUNNING.leave_slot()
+                    return

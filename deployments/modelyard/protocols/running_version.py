@@ -66,6 +66,7 @@ def run_version(
         loop=loop,
         recorder=recorders["predict"],
         worker=loaded.worker,
+        name=spec.name,
     )
     service = DeadlineLayer(scheduler, timeout_s=spec.limits.timeout_s, loop=loop)
     own = spec.name, loaded.served.number, loaded.model.signature

@@ -1,7 +1,7 @@
 """All paths of a model in its replica, in every protocol."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar, cast
+from typing import cast
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.edge.http_frontend import WAKE_PREFIX
@@ -16,13 +16,11 @@ from modelyard.protocols.grpc.routes import GrpcRoutes
 from modelyard.protocols.grpc.stream_endpoint import InferOther
 from modelyard.protocols.grpc.unary import UnaryResponse
 from modelyard.protocols.running_version import RunningVersion
-from modelyard.protocols.served_model import Routes, ServedModel
+from modelyard.protocols.served_model import ServedModel
 from modelyard.protocols.table import TABLE
 from modelyard.protocols.versions import VersionNames, Versions
 from modelyard.protocols.websocket.routes import WebSocketRoutes
 from modelyard.tensors import Signature
-
-RoutesT = TypeVar("RoutesT", bound=Routes)
 
 
 class Dispatch:
@@ -32,6 +30,7 @@ class Dispatch:
         self._versions = Versions(spec.name, versions)
         self._model = ServedModel(spec, runtime, self._versions)
         self._routes = {row: row.routes(self._model) for row in TABLE}
+        self._grpc = next(routes for routes in self._routes.values() if isinstance(routes, GrpcRoutes))
         self.websocket_app: Asgi = WebSocketRoutes(self._model)
         """The ASGI application for WebSockets."""
         self._responding = 0
@@ -91,12 +90,12 @@ class Dispatch:
     @property
     def open_requests(self) -> int:
         """Requests that have begun on the slow path, and gRPC calls that do not infer."""
-        return self._responding + self._of(GrpcRoutes).open_requests
+        return self._responding + self._grpc.open_requests
 
     @property
     def infer(self) -> GrpcInferEndpoint:
         """The endpoint of ModelInfer, for the messages of streams."""
-        return self._of(GrpcRoutes).infer
+        return self._grpc.infer
 
     @property
     def signature(self) -> Signature:
@@ -105,7 +104,7 @@ class Dispatch:
 
     def streams(self, arrived: Callable[[], None], others: InferOther) -> dict[bytes, StreamEndpoint]:
         """The paths whose request and response are streams; `arrived` is called for each request in one."""
-        return self._of(GrpcRoutes).streams(arrived, others)
+        return self._grpc.streams(arrived, others)
 
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes:
         """The response to a gRPC message that HAProxy did not route. Raises its error."""
@@ -125,7 +124,7 @@ class Dispatch:
             self._responding -= 1
 
     def _find_endpoints(self) -> None:
-        grpc = self._of(GrpcRoutes)
+        grpc = self._grpc
         by_protocol = [routes.endpoints() for routes in self._routes.values() if routes is not grpc]
         self.http_endpoints: dict[bytes, Endpoint] = {
             path: each for endpoints in by_protocol for path, each in endpoints.items()
@@ -133,9 +132,6 @@ class Dispatch:
         """By exact path. The paths are this model's alone."""
         self.grpc_endpoints = grpc.endpoints()
         """By the path of the method. The paths are those of every model."""
-
-    def _of(self, kind: type[RoutesT]) -> RoutesT:
-        return next(routes for routes in self._routes.values() if isinstance(routes, kind))
 
 
 def waiting_paths(spec: ModelSpec, names: VersionNames) -> list[bytes]:

@@ -4,6 +4,7 @@ import faulthandler
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
@@ -70,7 +71,8 @@ class ExitRecorder:
 
     def _os_exit(self, status: int) -> None:
         if os.getpid() == self._pid:  # not a process that the model forked
-            self._write(ExitRecord("exit", f"exit code {status}{_location(sys._getframe(1))}"))
+            detail = f"exit code {status}{_location(sys._getframe(1))}"
+            self._write(ExitRecord("exit", detail, f"{threading.get_ident():#018x}"))
         self._end_process(status)
 
     def _write(self, record: ExitRecord) -> None:

@@ -90,14 +90,34 @@ class ModelServer:
     @property
     def open_requests(self) -> int:
         """All requests that have begun: those in flight, those whose bodies are decoded, and those that are not inference."""
-        decoding = sum(version.decoder.open_requests for version in self._versions.values())
-        return self.in_flight + decoding + self.dispatch.open_requests
+        total = self.dispatch.open_requests
+        for version in self._versions.values():  # called for each model of a pool before each load
+            total += version.scheduler.open_requests.count + version.decoder.open_requests
+        return total
+
+    @property
+    def completed(self) -> int:
+        """Accepted requests that are completed, since the model was loaded."""
+        return sum([version.scheduler.open_requests.closed for version in self._versions.values()])
+
+    @property
+    def is_calling(self) -> bool:
+        """Whether a call of the model runs. It may go on after `close`, if it hangs."""
+        return any(version.scheduler.stuck_s() > 0 for version in self._versions.values())
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether `end_traces` has anything to do."""
+        return self._spans is not None
 
     @property
     def requests(self) -> int:
-        """Requests that have ended, since the model was loaded."""
-        codes = (codes for version in self._versions.values() for codes in version.counts.codes.values())
-        return sum(sum(by_code.values()) for by_code in codes)
+        """Requests that have ended, rejected ones too, since the model was loaded."""
+        total = 0
+        for version in self._versions.values():
+            for by_code in version.counts.codes.values():
+                total += sum(by_code.values())
+        return total
 
     def watched(self) -> list[WatchedScheduler]:
         """What the watchdog watches. Another list after `configure`."""

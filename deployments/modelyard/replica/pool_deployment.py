@@ -31,11 +31,14 @@ from modelyard.replica.pool import Pool
 from modelyard.replica.pool_dispatch import PoolDispatch
 from modelyard.replica.pool_reporter import PoolReporter
 from modelyard.replica.process_files import open_files, replica_id
-from modelyard.replica.process_memory import HeapTrimmer, tune_gc
+from modelyard.replica.process_memory import HeapTrimmer, freeze_loaded, tune_gc
+from modelyard.replica.quarantine import Quarantine
 from modelyard.replica.watchdog import Watchdog
+from modelyard.replica_files.paths import ReplicaFiles
 from modelyard.residency.budget import MemoryBudget
 from modelyard.residency.heap import fix_mmap_threshold
 from modelyard.residency.measure import allocated_bytes
+from modelyard.runtimes.process import PROCESS
 from modelyard.telemetry.metrics.hub import HubClient
 from modelyard.telemetry.metrics.pusher import Pusher
 from modelyard.telemetry.metrics.snapshot import MetricsSnapshot
@@ -43,6 +46,9 @@ from modelyard.tensors import Signature
 
 MAX_STUCK_CALLS = 8
 """Calls of models that hang, each in a thread of its own, before the process is replaced."""
+
+WATCH_DELAY_S = 0.5
+"""From a change to the watchdog's next list of models: with a thousand models, making it takes milliseconds."""
 
 
 def build(args: dict[str, Any]) -> Application:
@@ -56,10 +62,13 @@ class PoolReplica:
     async def __init__(self, args: dict[str, Any]) -> None:  # type: ignore[misc] # Serve awaits constructors
         """Serve awaits `reconfigure` next, with the models."""
         fix_mmap_threshold()
+        PROCESS.holds_many_models = True
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         keep_on_loopback()
         pool_args = PoolArgs.from_plain(args)
         self._exits = open_files(pool_args.replicas, pool_args.application)
+        self._quarantine = Quarantine(ReplicaFiles(pool_args.replicas, pool_args.application, replica_id()))
+        await asyncio.to_thread(self._quarantine.read)
         loop = asyncio.get_running_loop()
         tune_gc()
 
@@ -67,7 +76,12 @@ class PoolReplica:
             return PoolDispatch(f"/{pool_args.application}", load, others=call_gateway)
 
         self._pool = pool = Pool(
-            MemoryBudget(pool_args.memory), dispatch, _load, measure=allocated_bytes, changed=self._on_change
+            MemoryBudget(pool_args.memory),
+            dispatch,
+            _load,
+            measure=allocated_bytes,
+            changed=self._on_change,
+            quarantine=self._quarantine.reason,
         )
         self._dispatch = pool.dispatch
         self._meter = LoadMeter(loop.call_soon, self._in_flight, time.perf_counter)
@@ -87,6 +101,7 @@ class PoolReplica:
         self._pusher.start()
         self._watchdog = Watchdog([], end_process=self._exits.stuck, rearm=self._exits.end_later)
         self._watchdog.start()
+        self._watching: asyncio.TimerHandle | None = None
 
     async def __del__(self) -> None:
         """Serve awaits this once when the replica has drained. Pushes the metrics of its last requests."""
@@ -94,15 +109,24 @@ class PoolReplica:
         await asyncio.to_thread(self._reporter.close)
         await asyncio.to_thread(self._pusher.close)
         for server in self._pool.servers():
-            await asyncio.to_thread(server.end_traces)
+            if server.is_traced:
+                await asyncio.to_thread(server.end_traces)
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Hold these models from now on. Returns before they are loaded; see `Pool.configure`."""
-        self._pool.configure(PoolSettings.from_plain(user_config).models)
+        models = PoolSettings.from_plain(user_config).models
+        self._quarantine.bind({name: member["fingerprint"] for name, member in models.items()})
+        self._pool.configure(models)
+        await asyncio.to_thread(self._quarantine.write)
 
     def _on_change(self) -> None:
-        self._watchdog.watch([each for server in self._pool.servers() for each in server.watched()])
         self._reporter.report_soon()
+        if self._watching is None:  # a load has several changes
+            self._watching = asyncio.get_running_loop().call_later(WATCH_DELAY_S, self._watch)
+
+    def _watch(self) -> None:
+        self._watching = None
+        self._watchdog.watch([each for server in self._pool.servers() for each in server.watched()])
 
     def __serve_build_asgi_app__(self) -> Asgi:
         routes = self._dispatch
@@ -116,7 +140,7 @@ class PoolReplica:
 
     async def check_health(self) -> None:
         """Serve replaces a replica whose health check raises. A call that hangs costs its own model only."""
-        stuck = [reason for server in self._pool.servers() if (reason := server.stuck_call())]
+        stuck = self._pool.stuck_calls()
         check_calls(
             f"{len(stuck)} calls hang: {stuck[0]}" if len(stuck) > MAX_STUCK_CALLS else "", self._exits.record_health
         )
@@ -146,4 +170,6 @@ class PoolReplica:
 
 
 async def _load(args: ModelArgs) -> ModelServer:
-    return ModelServer(args, await load_versions(args), replica_id())
+    server = ModelServer(args, await load_versions(args), replica_id())
+    freeze_loaded()
+    return server

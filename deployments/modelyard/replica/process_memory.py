@@ -46,6 +46,16 @@ def tune_gc() -> None:
     gc.set_threshold(*GC_THRESHOLDS)
 
 
+def freeze_loaded() -> None:
+    """Exclude a model that has just been loaded from garbage collection, without its load's garbage.
+
+    In a process that holds many models a full collection takes 0.1 s for 100 scikit-learn models, and would come after every few
+    loads; this takes less than 1 ms. Reference counts free a model that is released. Cycles that are frozen are never collected.
+    """
+    gc.collect(1)
+    gc.freeze()
+
+
 def trim_heap() -> None:
     """Return freed memory to the system: malloc_trim(3), which only glibc has."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

@@ -34,6 +34,8 @@ class ExitRecord:
     fails, and Serve will end it."""
     detail: str
     """A sentence without full stop; "" if the reason says everything."""
+    thread: str = ""
+    """The thread that ended the process, as in the text of faulthandler; "" if it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,8 +144,15 @@ class MemoryBudget:
         idle, busy = self._candidates()
         return sorted((*idle, *busy), key=self._priority)
 
+    def max_size_bytes(self, name: str) -> int:
+        """The size up to which a model fits, beside what is pinned."""
+        return self.budget_bytes - self._pinned_beside(self.entries[name])
+
+    def _pinned_beside(self, entry: Entry) -> int:
+        return self._pinned_bytes - (entry.size_bytes if entry.pinned else 0)
+
     def _reason_not_to_fit(self, entry: Entry) -> str:
-        others = self._pinned_bytes - (entry.size_bytes if entry.pinned else 0)
+        others = self._pinned_beside(entry)
         if entry.size_bytes <= self.budget_bytes - others:
             return ""
         beside = f", of which pinned models need {others}" if others else ""

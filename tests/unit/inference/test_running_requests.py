@@ -3,13 +3,22 @@
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from modelyard.inference.pending_request import PendingRequest
 from modelyard.inference.recorder import UNRECORDED, RequestContext
-from modelyard.inference.running_requests import SLOTS, RunningRequests, ids_of, read_running, request_ids, working_for
+from modelyard.inference.running_requests import (
+    SLOTS,
+    RunningRequests,
+    ids_of,
+    read_calls,
+    read_running,
+    request_ids,
+    working_for,
+)
 
 KILLED = """
 import os, signal, sys
@@ -60,6 +69,42 @@ def test_ids_beyond_the_size_of_a_slot_are_cut_off(tmp_path: Path, count: int):
     assert len(found) == min(count, len(found))
     assert (tmp_path / "a.running").stat().st_size == 4096 * SLOTS
     assert (tmp_path / "a.running").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_file_has_the_models_that_are_called_and_loaded_and_their_threads(tmp_path: Path):
+    running = RunningRequests()
+    running.open(tmp_path / "a.running")
+    running.begin([pending_request("one")], "churn")
+    other = threading.Thread(target=lambda: running.begin((), "iris"))
+    other.start()
+    other.join()
+    called, loaded = sorted(read_calls(tmp_path / "a.running"), key=lambda call: call.model)
+    assert (called.model, called.request_ids) == ("churn", ("one",))
+    assert (loaded.model, loaded.request_ids) == ("iris", ())
+    assert called.thread == f"{threading.get_ident():#018x}"
+    assert loaded.thread not in ("", called.thread)
+    running.end()
+
+
+def test_more_threads_than_slots_share_them(tmp_path: Path):
+    running = RunningRequests()
+    running.open(tmp_path / "a.running")
+    done = threading.Barrier(SLOTS + 9)
+
+    def call() -> None:
+        running.begin([pending_request("one")])
+        running.end()
+        done.wait(60)
+
+    threads = [threading.Thread(target=call) for _ in range(SLOTS + 8)]
+    for thread in threads:
+        thread.start()
+    running.begin([pending_request("two")])
+    assert "two" in read_running(tmp_path / "a.running")
+    running.end()
+    done.wait(60)
+    for thread in threads:
+        thread.join()
 
 
 def test_the_requests_that_a_thread_processes_are_known():

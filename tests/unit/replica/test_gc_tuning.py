@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelyard.replica.process_memory import tune_gc
+from modelyard.replica.process_memory import freeze_loaded, tune_gc
 
 
 @pytest.fixture
@@ -41,3 +41,16 @@ def test_earlier_objects_are_not_traversed_and_later_garbage_is_still_collected(
     gc.unfreeze()
     gc.collect()
     assert freed == ["new", "old"]
+
+
+@pytest.mark.usefixtures("collector")
+def test_a_loaded_model_is_excluded_from_collections_and_the_garbage_of_its_load_is_not():
+    tune_gc()
+    freed: list[str] = []
+    Node(freed, "garbage of the load")
+    model = Node(freed, "model")
+    freeze_loaded()
+    assert freed == ["garbage of the load"]
+    model.itself = None
+    del model
+    assert freed == ["garbage of the load", "model"], "by its reference count"

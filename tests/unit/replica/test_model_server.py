@@ -101,6 +101,25 @@ def test_a_closed_model_leaves_no_thread_and_no_memory_even_without_garbage_coll
         gc.enable()
 
 
+def test_no_part_of_a_closed_model_is_in_a_reference_cycle(tmp_path: Path) -> None:
+    async def test() -> None:
+        one = server(tmp_path, FakeModel())
+        one.configure(ModelSettings.of(ModelSpec(name="m"), 1))
+        assert await predict(one.dispatch) == 200
+        parts = [weakref.ref(each) for each in (one, one.dispatch, one.dispatch.infer)]
+        await one.drained()
+        one.close()
+        del one
+        await until(lambda: not any(part() for part in parts))
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(test)
+    finally:
+        gc.enable()
+
+
 def test_open_requests_end_on_the_old_model_before_it_is_drained(tmp_path: Path) -> None:
     async def test() -> None:
         model = FakeModel()

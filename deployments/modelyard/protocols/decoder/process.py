@@ -81,7 +81,8 @@ class Decoder:
         self.timeout_s = limits.timeout_s
         if (most_bytes := _max_bytes(limits)) != self._max_bytes:
             self._max_bytes = most_bytes
-            self._worker.do(self._stop)
+            if self._process is not None or self._open:  # else the worker's thread would start for nothing
+                self._worker.do(self._stop)
 
     @property
     def process_id(self) -> int | None:

@@ -10,6 +10,7 @@ import onnxruntime
 from modelyard.runtimes.base import Files, LoadError
 from modelyard.runtimes.examples import EXAMPLE_FILE
 from modelyard.runtimes.onnx.external_data import external_weights
+from modelyard.runtimes.process import PROCESS
 
 MODEL_FILE = "model.onnx"
 NOT_WEIGHT_FILES = frozenset((MODEL_FILE, EXAMPLE_FILE))
@@ -37,6 +38,8 @@ def open_session(files: Files, cpus: float) -> onnxruntime.InferenceSession:
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # The arena reserves 1 MB for each session, and keeps the memory of the largest request.
+    options.enable_cpu_mem_arena = not PROCESS.holds_many_models
     options.log_severity_level = FATAL_ONLY
     model, weights = _model_and_weights(files)
     if weights:

@@ -13,11 +13,12 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import InvalidRequest
 from modelyard.runtimes.base import Files, LoadedModel
+from modelyard.runtimes.load_results import RESULTS
 from modelyard.runtimes.operator_code.adjacent_modules import AdjacentModules
 from modelyard.runtimes.sklearn import parts
 from modelyard.runtimes.sklearn.artefact.read import read_estimator
 from modelyard.runtimes.sklearn.fast_path.build import build_fast_path
-from modelyard.runtimes.sklearn.fast_path.parity import difference
+from modelyard.runtimes.sklearn.fast_path.parity import NOT_COMPARED, difference
 from modelyard.runtimes.sklearn.inspection import Inspection, inspect_estimator
 from modelyard.runtimes.sklearn.outputs import Outputs, outputs_of
 from modelyard.runtimes.sklearn.reference import Reference, warnings_ignored
@@ -71,9 +72,13 @@ def _choose_predict(inspection: Inspection, outputs: Outputs) -> tuple[Predict, 
     if fast is None:
         return reference.predict, ("served by its own methods: it contains code that is not scikit-learn's",)
     names = outputs.names
-    differs = difference(
-        lambda x: reference.predict(x, names), lambda x: fast.predict(x, names), inspection.parity_sets
-    )
+
+    def compare() -> str:
+        return difference(
+            lambda x: reference.predict(x, names), lambda x: fast.predict(x, names), inspection.parity_sets
+        )
+
+    differs = RESULTS.once("sklearn parity", compare, keep=lambda found: found != NOT_COMPARED)
     if differs:
         return reference.predict, (f"served by its own methods: the fast path fails the parity check: {differs}",)
     return fast.predict, ()

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.runtimes.base import Files, LoadError
+from modelyard.runtimes.load_results import RESULTS
 from modelyard.runtimes.operator_code.adjacent_modules import AdjacentModules, adjacent_modules
 from modelyard.runtimes.operator_code.main_module import empty_main
 from modelyard.runtimes.sklearn.artefact import pickles, unreadable, versions
@@ -130,7 +131,7 @@ def _version_notes(name: str, made_by: Collection[str], spec: ModelSpec) -> tupl
 
 
 def _skops(content: bytes, spec: ModelSpec) -> Any:
-    untrusted = skops.io.get_untrusted_types(data=content)
+    untrusted = RESULTS.once("skops types", lambda: skops.io.get_untrusted_types(data=content))
     rejected = [] if spec.trusted else sorted(set(untrusted) - set(HARMLESS_TYPES))
     if rejected:
         raise LoadError(

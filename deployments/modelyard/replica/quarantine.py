@@ -1,0 +1,113 @@
+"""Models that end the process of their pool: after the second time within an hour they are not loaded.
+
+A process that ends leaves which models were called or loaded (`inference.running_requests`). The next replica of the pool on this
+machine counts that, before it loads a model. A model is free again when its arguments change.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import orjson
+
+from modelyard.inference.running_requests import is_alive, read_calls
+from modelyard.replica_files.paths import ReplicaFiles
+
+WINDOW_S = 3600.0
+MAX_DEATHS = 2
+"""So many deaths within WINDOW_S put a model into quarantine."""
+FILE = "quarantine.json"
+"""In the folder of the pool's replicas."""
+CURRENT_THREAD = re.compile(r"^Current thread (0x[0-9a-f]+)", re.MULTILINE)
+"""In the text of faulthandler: the thread in which the fatal signal was raised."""
+
+logger = logging.getLogger("ray.serve")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDeath:
+    """A process ended while it called or loaded this model."""
+
+    replica: str
+    model: str
+    at: float
+    """Seconds since 1970."""
+    fingerprint: str = ""
+    """Of the model's arguments when the next replica started; "" before that."""
+
+
+class Quarantine:
+    """Of one pool on this machine."""
+
+    def __init__(self, files: ReplicaFiles, now: Callable[[], float] = time.time) -> None:
+        """`files` are those of this replica."""
+        self._files = files
+        self._folder = files.running.parent
+        self._now = now
+        self._deaths: list[ModelDeath] = []
+
+    def read(self) -> None:
+        """Read what replicas that have ended left. Files that cannot be read count as missing."""
+        known = list(self._recorded())
+        replicas = {death.replica for death in known}
+        try:
+            found = [path for path in self._folder.glob("*.running") if path.stem not in replicas]
+            found = [path for path in found if path != self._files.running and not is_alive(path)]
+            known += [death for path in found for death in self._deaths_in(path)]
+        except OSError as error:
+            logger.warning("cannot read %s: %s", self._folder, error)
+        self._deaths = [death for death in known if self._now() - death.at < WINDOW_S]
+
+    def bind(self, fingerprints: Mapping[str, str]) -> None:
+        """Attribute what was found to the arguments that the models have now, by name."""
+        self._deaths = [
+            death if death.fingerprint else replace(death, fingerprint=fingerprints.get(death.model, ""))
+            for death in self._deaths
+        ]
+
+    def write(self) -> None:
+        """Record what was found for the replicas that follow."""
+        path = self._folder / FILE
+        partial = path.with_suffix(f".{self._files.replica}")
+        try:
+            partial.write_bytes(orjson.dumps([asdict(death) for death in self._deaths]))
+            partial.replace(path)
+        except OSError as error:
+            logger.warning("cannot write %s: %s", path, error)
+
+    def reason(self, model: str, fingerprint: str) -> str:
+        """Why a model with these arguments is not loaded; "" if it may be."""
+        deaths = sum(death.model == model and death.fingerprint == fingerprint for death in self._deaths)
+        if deaths < MAX_DEATHS:
+            return ""
+        return (
+            f"in quarantine: the process of its pool ended {deaths} times within an hour while it called or loaded this model. "
+            "To load it again, change its file or its artefact"
+        )
+
+    def _recorded(self) -> Iterator[ModelDeath]:
+        try:
+            for entry in orjson.loads((self._folder / FILE).read_bytes()):
+                yield ModelDeath(**entry)
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, TypeError) as error:
+            logger.warning("cannot read %s: %s", self._folder / FILE, error)
+
+    def _deaths_in(self, running: Path) -> Iterator[ModelDeath]:
+        files = replace(self._files, replica=running.stem)
+        record = files.read_exit()
+        if record is not None and record.reason in ("stopped", "health_check"):
+            return  # Serve has ended it
+        calls = read_calls(running)
+        thread = record.thread if record is not None else ""
+        if fatal := CURRENT_THREAD.search(files.read_fatal()):
+            thread = fatal[1]
+        if thread:
+            calls = tuple(call for call in calls if call.thread == thread)
+        at = max(path.stat().st_mtime for path in (running, files.exit, files.fatal) if path.exists())
+        for model in {call.model for call in calls if call.model}:
+            yield ModelDeath(files.replica, model, at)

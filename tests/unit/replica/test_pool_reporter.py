@@ -1,0 +1,88 @@
+"""The reports of a pool's models: sent soon after a change, repeated without one, and withdrawn at the end."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from modelyard.ray_serve.pool_report import ModelReport
+from modelyard.replica.pool_reporter import DELAY_S, REPEAT_S, PoolReporter
+from tests.fakes import FakeClock
+from tests.unit.replica.pool_rig import SimulatedLoop, until
+
+
+class Hub:
+    """Records reports. Raises while it is `down`."""
+
+    def __init__(self) -> None:
+        self.reports: list[dict[str, ModelReport] | None] = []
+        self.attempts = 0
+        self.down = False
+
+    def report_pool(self, replica: str, models: dict[str, ModelReport] | None) -> None:
+        assert replica == "replica-1"
+        self.attempts += 1
+        if self.down:
+            raise ConnectionError("the hub is down")
+        self.reports.append(models)
+
+
+def run(test: Callable[[PoolReporter, Hub, FakeClock, dict[str, ModelReport]], Awaitable[None]]) -> None:
+    clock, hub, models = FakeClock(), Hub(), {"m": ModelReport("COLD")}
+
+    async def main() -> None:
+        reporter = PoolReporter("replica-1", lambda: models, hub, asyncio.get_running_loop())
+        await asyncio.sleep(0)
+        await test(reporter, hub, clock, models)
+        await asyncio.to_thread(reporter.close)
+
+    with asyncio.Runner(loop_factory=lambda: SimulatedLoop(clock)) as runner:
+        runner.run(main())
+    assert hub.down or hub.reports[-1] is None, "the replica has ended"
+
+
+def test_the_changes_of_a_short_time_are_one_report() -> None:
+    async def test(reporter: PoolReporter, hub: Hub, clock: FakeClock, models: dict[str, ModelReport]) -> None:
+        reporter.report_soon()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        models["m"] = ModelReport("RESIDENT")
+        reporter.report_soon()
+        assert hub.reports == []
+        clock.advance(DELAY_S)
+        await until(lambda: hub.reports)
+        assert hub.reports == [{"m": ModelReport("RESIDENT")}]
+
+    run(test)
+
+
+async def pass_until(clock: FakeClock, condition: Callable[[], object]) -> None:
+    """Let time pass until the condition holds."""
+    for _ in range(100_000):
+        if condition():
+            return
+        clock.advance(REPEAT_S / 100)
+        await asyncio.sleep(0)
+    raise AssertionError("the condition never held")
+
+
+def test_a_report_is_repeated_without_a_change() -> None:
+    async def test(reporter: PoolReporter, hub: Hub, clock: FakeClock, models: dict[str, ModelReport]) -> None:
+        begun = clock.now
+        await pass_until(clock, lambda: len(hub.reports) == 2)
+        assert hub.reports == [models, models]
+        assert clock.now - begun >= 2 * REPEAT_S
+
+    run(test)
+
+
+def test_a_hub_that_fails_is_logged_once_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    async def test(reporter: PoolReporter, hub: Hub, clock: FakeClock, models: dict[str, ModelReport]) -> None:
+        hub.down = True
+        await pass_until(clock, lambda: hub.attempts == 2)
+        hub.down = False
+        await pass_until(clock, lambda: hub.reports)
+        assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+    run(test)
