@@ -37,7 +37,7 @@ class EdgeFiles:
         self._replace("edge-starting.cfg", render(server, models, connections=most, starting=True))
 
     def write_updating(self, applications: Iterable[str]) -> None:
-        """Record the applications that Serve may rebuild. Until Serve lists their replicas again, the launcher keeps the previous ones."""
+        """Record what Serve may rebuild. Until Serve lists replicas of these again, the launcher keeps the previous ones."""
         self._replace("updating", "".join(f"{name}\n" for name in sorted(applications)))
 
     def write_stopping(self) -> None:

@@ -49,7 +49,7 @@ def test_a_model_that_needs_the_whole_machine_fits(keys):
         (
             "replicas: {min: 0, max: 1}\nresources: {memory: 9GiB}",
             2,
-            "1 replicas of 9 GiB need 9 GiB, but this machine has 8 GiB",
+            "a replica needs 9 GiB, but this machine has 8 GiB",
         ),
     ],
 )

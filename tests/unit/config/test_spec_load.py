@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelyard.config.diagnostic import SpecError
-from modelyard.config.load import MAX_ERRORS, load
+from modelyard.config.load import load
 from modelyard.config.model_spec import Batching, Limits, ModelSpec, Replicas, Resources
 from modelyard.config.server_spec import ServerSpec
+from modelyard.config.spec_file import MAX_ERRORS
 
 
 def test_a_name_is_all_that_a_model_needs(folder):

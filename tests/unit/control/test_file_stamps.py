@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.control.file_stamps import Stamp, stamp
+from modelyard.control.file_stamps import Stamp, config_stamp, repository_stamp
 
 
 class Files:
@@ -12,12 +12,13 @@ class Files:
 
     def __init__(self, root: Path) -> None:
         self.config, self.repository = root / "serve_config", root / "model_repository"
-        (self.config / "models").mkdir(parents=True)
+        for folder in ("models", "pools"):
+            (self.config / folder).mkdir(parents=True)
         (self.repository / "churn" / "1").mkdir(parents=True)
 
     @property
     def stamp(self) -> Stamp:
-        return stamp(self.config, self.repository, ["churn"])
+        return config_stamp(self.config), repository_stamp(self.repository, ["churn"])
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_files_that_do_not_change_have_one_stamp(files: Files):
     assert files.stamp == files.stamp
 
 
-@pytest.mark.parametrize("name", ["server.yaml", "server.yml", "models/churn.yaml"])
+@pytest.mark.parametrize("name", ["server.yaml", "server.yml", "models/churn.yaml", "pools/small.yaml"])
 def test_the_configurations_files_change_the_stamp(files: Files, name: str):
     before = files.stamp
     (files.config / name).write_text("a: 1")
@@ -38,8 +39,9 @@ def test_the_configurations_files_change_the_stamp(files: Files, name: str):
     assert len({before, created, files.stamp}) == 3
 
 
-def test_files_below_the_folder_of_models_do_not_change_the_stamp(files: Files):
-    folder = files.config / "models" / "drafts"
+@pytest.mark.parametrize("kind", ["models", "pools"])
+def test_files_below_the_folders_of_models_and_pools_do_not_change_the_stamp(files: Files, kind: str):
+    folder = files.config / kind / "drafts"
     folder.mkdir()
     before = files.stamp
     (folder / "churn.yaml").touch()
@@ -76,12 +78,16 @@ def test_files_are_seen_down_to_the_deepest_folder_of_a_version(files: Files, de
 
 def test_a_link_that_leads_back_up_ends(files: Files):
     (files.repository / "churn" / "1" / "up").symlink_to(".")
-    assert len(files.stamp) < 300
+    assert len(repository_stamp(files.repository, ["churn"])) < 300
 
 
 def test_a_missing_folder_has_another_stamp_than_an_empty_one(tmp_path: Path):
-    missing = stamp(tmp_path / "c", tmp_path / "r", ["churn"])
-    (tmp_path / "r" / "churn").mkdir(parents=True)
-    no_config = stamp(tmp_path / "c", tmp_path / "r", ["churn"])
-    (tmp_path / "c" / "models").mkdir(parents=True)
-    assert len({missing, no_config, stamp(tmp_path / "c", tmp_path / "r", ["churn"])}) == 3
+    config, repository = tmp_path / "c", tmp_path / "r"
+    missing = repository_stamp(repository, ["churn"])
+    (repository / "churn").mkdir(parents=True)
+    assert repository_stamp(repository, ["churn"]) != missing
+    seen = {config_stamp(config)}
+    for folder in ("models", "pools"):
+        (config / folder).mkdir(parents=True)
+        seen.add(config_stamp(config))
+    assert len(seen) == 3

@@ -92,7 +92,12 @@ def test_only_the_owner_can_read_the_certificates(tmp_path: Path, client_ca: byt
 def test_the_state_of_haproxy_is_read_from_the_folder(tmp_path: Path):
     files = EdgeFiles(tmp_path)
     files.write(ServerSpec(), {"churn": EdgeModel("/who", timeout_s=1)})
-    assert files.timeouts() == "churn 4000\n"
+    assert files.live_maps() == {
+        "timeouts.map": "churn 4000\n",
+        "no-retry.map": "",
+        "pools.map": "",
+        "pool-routes.map": "",
+    }
     assert files.admin_sockets() == []
     assert files.haproxy_pid() is None
     (tmp_path / "haproxy.pid").write_text("")

@@ -177,13 +177,12 @@ def test_the_paths_of_the_default_model_lead_to_its_route(default: str, route: s
     assert not any("/invocations" in line for line in section("edge_http"))
 
 
-def test_custom_routes_are_looked_up_only_if_there_are_any():
-    assert "http-request set-var(txn.model) path,concat(/),map_beg(routes.map)" in section("edge_http")
-    by_name = "var(txn.model),map(names.map)"
-    assert f"http-request set-var(txn.route) {by_name} if {{ {by_name} -m found }}" in section("edge_http")
-    text = "\n".join(rendered({"iris": MODELS["iris"]}))
-    assert "routes.map" not in text
-    assert "names.map" not in text
+def test_routes_are_looked_up_in_maps_so_that_the_configuration_is_the_same_for_all_models():
+    for routes in ("routes.map", "pool-routes.map"):
+        assert f"http-request set-var(txn.model) path,concat(/),map_beg({routes})" in section("edge_http")
+    assert "http-request set-var(txn.route) var(txn.model),map(names.map)" in section("edge_http")
+    assert rendered() == rendered({"iris": MODELS["iris"]})
+    assert rendered() == rendered({"iris": EdgeModel("/who", pool="_pool.small")})
 
 
 TLS = {"certificate": "server.pem", "key": "server.key"}

@@ -56,7 +56,7 @@ def statuses(found: dict[str, Any]) -> set[int]:
         ("post", "/v2/models/{name}/versions/{version}/generate_stream", PREDICT | {415}),
         ("post", "/v2/repository/index", PREDICT),
         ("post", "/v2/repository/models/{name}/load", UNSUPPORTED | {200}),
-        ("post", "/v2/repository/models/{name}/unload", UNSUPPORTED),
+        ("post", "/v2/repository/models/{name}/unload", UNSUPPORTED | {200}),
         ("get", "/v2/systemsharedmemory/status", READ),
         ("post", "/v2/cudasharedmemory/region/{region}/register", UNSUPPORTED),
         ("get", "/v2/logging", UNSUPPORTED),

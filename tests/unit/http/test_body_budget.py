@@ -68,8 +68,8 @@ def test_an_announced_body_is_rejected_before_it_is_received(bodies: BodyBudget)
 def test_a_body_of_64_kib_is_small() -> None:
     bodies = BodyBudget(2**20)
     bodies.held_bytes = 4 * 2**20
-    assert bodies.rejection(65_536) is None
-    assert isinstance(bodies.rejection(65_537), Overloaded)
+    assert bodies.rejection(65_536, "") is None
+    assert isinstance(bodies.rejection(65_537, ""), Overloaded)
 
 
 def test_a_body_that_grows_by_one_byte_needs_room_and_one_that_does_not_grow_needs_none(bodies: BodyBudget) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -39,10 +40,11 @@ def member(name: str, *, pinned: bool = False) -> dict[str, Any]:
 class FakeServer:
     """A loaded model. The test sets its open requests."""
 
-    open_requests = requests = 0
-    is_calling = False
+    open_requests = requests = completed = 0
+    is_calling = is_traced = False
 
     def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
         self.dispatch = SimpleNamespace(spec=spec, http_endpoints={}, grpc_endpoints=_Endpoints())
         self.dispatch.resume = lambda: None
         self.dispatch.retire = lambda successor: None
@@ -58,11 +60,14 @@ class FakeServer:
     def close(self) -> None:
         self.closed = True
 
-    def end_traces(self) -> None:
-        """It has none."""
-
     def snapshot(self) -> MetricsSnapshot:
         return MetricsSnapshot(Totals(), {}, {})
+
+
+def _prepare(args: ModelArgs) -> "Future[int]":
+    size: Future[int] = Future()
+    size.set_result(1)
+    return size
 
 
 class _Endpoints(dict[bytes, object]):
@@ -80,7 +85,7 @@ class PoolOfFakes:
         def dispatch(load: Callable[[str], Awaitable[Dispatch]]) -> PoolDispatch:
             return PoolDispatch("/_pool.small", load, others=cast(Any, None))
 
-        self.pool = Pool(MemoryBudget(2**30), dispatch, self._load, measure=lambda: 0)
+        self.pool = Pool(MemoryBudget(2**30), dispatch, self._load, measure=lambda: 0, prepare=_prepare)
         self.pool.configure({"a": member("a"), "b": member("b", pinned=True)})
 
     async def _load(self, args: ModelArgs) -> ModelServer:
@@ -122,6 +127,7 @@ def test_an_evicted_model_is_cold_and_its_next_request_loads_it():
         server = fakes.server()
         await fakes.pool.evict("a")
         assert fakes.residency() == "COLD"
+        assert fakes.pool.reports()["a"].evictions == fakes.pool.metrics.evictions["a"] == 0
         await _until(lambda: server.closed)
         await fakes.pool.evict("a")  # a cold model stays cold
         await fakes.pool.dispatch.named("a").loaded()

@@ -1,12 +1,12 @@
-"""When the running HAProxy gets the models' timeouts."""
+"""When the running HAProxy gets the maps of models, and which applications it has."""
 
 from pathlib import Path
 
 import pytest
 
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control import edge_timeouts
-from modelyard.control.edge_timeouts import EdgeTimeouts
+from modelyard.control import edge_maps
+from modelyard.control.edge_maps import EdgeMaps
 from modelyard.edge.admin_socket import AdminError
 from modelyard.edge.files import EdgeFiles
 from modelyard.edge.model_maps import EdgeModel
@@ -20,10 +20,11 @@ class Running:
         self.processes: dict[str, int] = {}
         self.sent: list[tuple[str, str, str]] = []
         self.reported: list[str] = []
-        self.timeouts = EdgeTimeouts(self.files)
+        self.maps = EdgeMaps(self.files)
 
-    def write(self, timeout_s: float) -> None:
-        self.files.write(ServerSpec(), {"churn": EdgeModel("/models/churn", timeout_s=timeout_s)})
+    def write(self, timeout_s: float, *, route: str = "/models/churn", pool: str = "", retries: bool = True) -> None:
+        model = EdgeModel(route, timeout_s=timeout_s, retries=retries, pool=pool)
+        self.files.write(ServerSpec(), {"churn": model})
 
     def start(self, pid: int, *sockets: str) -> None:
         (self.files.folder / "haproxy.pid").write_text(f"{pid}")
@@ -41,28 +42,34 @@ class Running:
     def check(self) -> list[tuple[str, str, str]]:
         """What one more check sends."""
         self.sent.clear()
-        self.timeouts.check(self.reported.append)
+        self.maps.check(self.reported.append)
         return self.sent
 
 
 @pytest.fixture
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Running:
     running = Running(tmp_path)
-    monkeypatch.setattr(edge_timeouts, "pid_of", running.pid_of)
-    monkeypatch.setattr(edge_timeouts, "replace_map", running.replace_map)
+    monkeypatch.setattr(edge_maps, "pid_of", running.pid_of)
+    monkeypatch.setattr(edge_maps, "replace_map", running.replace_map)
     running.write(timeout_s=1)
     return running
+
+
+def whole(socket: str, timeout_ms: int) -> list[tuple[str, str, str]]:
+    """All maps of one model without a pool, as they are sent to a process that has just started."""
+    empty = ("no-retry.map", "pools.map", "pool-routes.map")
+    return [(socket, "timeouts.map", f"churn {timeout_ms}\n"), *((socket, name, "") for name in empty)]
 
 
 def test_each_process_and_each_content_is_sent_once(running: Running):
     assert running.check() == [], "no HAProxy runs yet"
     running.start(7, "a")
-    assert running.check() == [("a", "timeouts.map", "churn 4000\n")]
+    assert running.check() == whole("a", 4000)
     assert running.check() == []
     running.write(timeout_s=2)
     assert running.check() == [("a", "timeouts.map", "churn 5000\n")]
     running.start(8, "b")
-    assert running.check() == [("b", "timeouts.map", "churn 5000\n")], "not to the process before"
+    assert running.check() == whole("b", 5000), "not to the process before"
     assert running.check() == []
     assert set(running.reported) == {""}
 
@@ -76,10 +83,10 @@ def test_a_process_that_does_not_respond_for_five_checks_is_reported_until_it_do
     running.check()
     assert len(running.reported) == 2
     assert running.reported[0] == (
-        "HAProxy has other timeouts of models than the configuration: process 7 does not respond at its admin socket yet"
+        "HAProxy has other models or timeouts than the configuration: process 7 does not respond at its admin socket yet"
     )
     running.start(7, "a")
-    assert len(running.check()) == 1
+    assert running.check() == whole("a", 4000)
     assert running.reported[2:] == [""]
     running.start(8)
     for _ in range(4):
@@ -96,6 +103,31 @@ def test_what_could_not_be_sent_is_sent_again(running: Running, monkeypatch: pyt
 
     running.start(7, "a")
     with monkeypatch.context() as patched:
-        patched.setattr(edge_timeouts, "replace_map", fail)
+        patched.setattr(edge_maps, "replace_map", fail)
         running.check()
-    assert running.check() == [("a", "timeouts.map", "churn 4000\n")]
+    assert running.check() == whole("a", 4000)
+
+
+def test_only_the_maps_that_have_changed_are_sent(running: Running):
+    running.start(7, "a")
+    running.check()
+    running.write(timeout_s=1, route="/who", pool="_pool.small", retries=False)
+    assert running.check() == [
+        ("a", "no-retry.map", "churn 1\n"),
+        ("a", "pools.map", "churn _pool.small\n"),
+        ("a", "pool-routes.map", "/who/ churn\n"),
+    ]
+
+
+def test_an_application_is_reached_if_the_running_process_has_replicas_of_it(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+):
+    keys = {"a": {"churn"}, "b": {"_pool.small"}}
+    monkeypatch.setattr(edge_maps, "has_key", lambda socket, _, key: key in keys[socket.parent.name])
+    assert not running.maps.reaches("churn"), "no HAProxy runs yet"
+    running.start(7, "a")
+    assert running.maps.reaches("churn")
+    assert not running.maps.reaches("_pool.small")
+    running.start(8, "b")
+    assert running.maps.reaches("_pool.small")
+    assert not running.maps.reaches("churn"), "the process before does not count"
