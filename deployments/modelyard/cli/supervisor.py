@@ -205,7 +205,7 @@ class Supervisor:
 def _wait(child: "subprocess.Popen[bytes]") -> int:
     """The exit code of the child. Handlers of signals run meanwhile.
 
-    Python runs them in the main thread, and the kernel may deliver a signal to another one. A main thread in waitpid(2) would notice
+    Python runs them in the main thread, and the kernel may deliver a signal to another one. A main thread in waitpid(2) notices
     it when the child ends. So it waits at a pipe, which gets a byte for every signal and for the end of the child.
     """
     reading, writing = os.pipe()
