@@ -14,7 +14,7 @@ WITH_SERVERS = ("serve", "faults", "monitoring")
 """Folders whose tests share one server, so each is run by one process. These come first, since they take the longest."""
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With several processes (`pytest -n 2 --dist loadgroup`), one runs the tests of a file, or of a folder with servers."""
     if not config.getoption("numprocesses", default=None) and not hasattr(config, "workerinput"):
