@@ -16,7 +16,7 @@ serve: $(VENV)/.serve examples  ## install, train the examples where missing, an
 	@exec $(BIN)/modelyard up
 
 test: $(VENV)/.dev $(VENV)/.prometheus $(VENV)/.chromium $(VENV)/.perf_analyzer $(VENV)/.generators examples  ## the whole suite
-	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -n 2 --no-loadscope-reorder --durations 20
 
 unit: $(VENV)/.dev $(VENV)/.prometheus  ## the tests that start no server
 	$(BIN)/pytest tests/unit tests/contract tests/meta

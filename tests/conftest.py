@@ -1,26 +1,39 @@
 """Settings of all tests, and how they are spread over processes."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
-# No deadline: a busy machine may need long for an example.
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
+
+# A property holds or does not, however long a busy machine takes over an example.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
-TESTS = Path(__file__).parent
 WITH_SERVERS = ("serve", "faults", "monitoring")
-"""Folders whose tests share one server, so each is run by one process. These come first, since they take the longest."""
+"""Folders whose tests share a server. They come first, since they take the longest."""
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With several processes (`pytest -n 2 --dist loadgroup`), one runs the tests of a file, or of a folder with servers."""
-    if not config.getoption("numprocesses", default=None) and not hasattr(config, "workerinput"):
-        return
-    for item in items:
-        folder, *_ = place = item.path.relative_to(TESTS).parts
-        item.add_marker(pytest.mark.xdist_group(folder if folder in WITH_SERVERS else "/".join(place)))
-    order = {folder: index for index, folder in enumerate(WITH_SERVERS)}
-    items.sort(key=lambda item: order.get(item.path.relative_to(TESTS).parts[0], len(order)))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {folder: number for number, folder in enumerate(WITH_SERVERS)}
+    items.sort(key=lambda item: order.get(_folder(item.nodeid), len(order)))
+
+
+@pytest.hookimpl(optionalhook=True)  # absent without pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadScopeScheduling":
+    """One process runs the tests of a file, or of a folder in WITH_SERVERS."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByServer(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            folder = _folder(nodeid)
+            return folder if folder in WITH_SERVERS else nodeid.partition("::")[0]
+
+    return ByServer(config, log)
+
+
+def _folder(nodeid: str) -> str:
+    """The folder below tests/ of a test."""
+    return nodeid.split("/", 2)[1]

@@ -52,11 +52,15 @@ def test_lost_and_replaced_folders_lose_no_request_and_a_removal_must_be_confirm
     own_server.wait_for(lambda: own_server.responds("echo", ASK), what="the restored model")
 
 
-def test_ctrl_c_during_the_start_stops_the_server_at_once(own_server: Server) -> None:
+def test_ctrl_c_during_the_start_stops_the_server_at_once_and_a_second_signal_changes_nothing(
+    own_server: Server,
+) -> None:
     own_server.wait_printed("starting Ray")
     below = own_server.processes()
     own_server.process.send_signal(signal.SIGINT)
+    own_server.process.send_signal(signal.SIGTERM)
     assert own_server.process.wait(30) == 0
     assert below
     assert not own_server.processes()
     assert "watching" not in own_server.printed()
+    assert "Traceback" not in own_server.printed()

@@ -150,7 +150,7 @@ class Supervisor:
                 self._fallback_api.stop()
             if self._stopping.is_set():  # by a signal that found no child
                 self._end(child)
-            code = child.wait()
+            code = _wait(child)
             return meaning_of(code, was_up=self._mark.is_set())
         finally:
             if self._fallback_api:
@@ -173,6 +173,8 @@ class Supervisor:
         }
 
     def _stop(self, sign: int, _frame: FrameType | None) -> None:
+        if self._stopping.is_set():
+            return  # by the first signal, and a second one does not hurry it
         self._stopping.set()
         if self._child is not None:
             self._end(self._child, leaves=sign == signal.SIGTERM)
@@ -198,3 +200,30 @@ class Supervisor:
         signal.signal(signal.SIGALRM, lambda *_: child.kill())
         grace_s = STOP_GRACE_S + math.ceil(self._config.server.drain_s)
         signal.alarm(grace_s if self._mark.is_set() else ABORT_S)
+
+
+def _wait(child: "subprocess.Popen[bytes]") -> int:
+    """The exit code of the child. Handlers of signals run meanwhile.
+
+    Python runs them in the main thread, and the kernel may deliver a signal to another one. A main thread in waitpid(2) notices
+    it when the child ends. So it waits at a pipe, which gets a byte for every signal and for the end of the child.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+
+    def wait() -> None:
+        child.wait()
+        os.write(writing, b"0")
+
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    waiting = threading.Thread(target=wait, name="child", daemon=True)
+    waiting.start()
+    try:
+        while child.returncode is None:
+            os.read(reading, 1)
+        return child.returncode
+    finally:
+        signal.set_wakeup_fd(before)
+        waiting.join()
+        os.close(reading)
+        os.close(writing)
