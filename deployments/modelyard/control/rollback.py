@@ -7,8 +7,9 @@ replica would be an outage. So a configuration that failed is rolled back to the
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from modelyard.control.catalogue_entries import amend_catalogue, catalogue_of, running_catalogue, served_by
+from modelyard.control.catalogue_entries import amend_catalogue, running_catalogue, served_by
 from modelyard.control.serve_config import GATEWAY, ServeConfig, by_name
+from modelyard.ray_serve.application import CatalogueEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +68,13 @@ class Rollback:
         }
         if not back:
             return wanted
-        amended = {
-            entry.name: entry.amended(
-                served=served_by(back[entry.name]),
-                refused=f"rolled back to the last good configuration: {self.rejected[entry.name].reason}",
-            )
-            for entry in catalogue_of(by_name(wanted)[GATEWAY])
-            if entry.name in back
-        }
+
+        def amended(entry: CatalogueEntry) -> CatalogueEntry:
+            if entry.name not in back:
+                return entry
+            reason = f"rolled back to the last good configuration: {self.rejected[entry.name].reason}"
+            return entry.amended(served=served_by(back[entry.name]), refused=reason)
+
         return {
             **wanted,
             "applications": [
