@@ -221,9 +221,9 @@ def _wait(child: "subprocess.Popen[bytes]") -> int:
     try:
         while child.returncode is None:
             os.read(reading, 1)
-        return child.returncode
     finally:
         signal.set_wakeup_fd(before)
-        waiting.join()
-        os.close(reading)
-        os.close(writing)
+    waiting.join()  # it still writes to the pipe
+    os.close(reading)
+    os.close(writing)
+    return child.returncode

@@ -1,6 +1,6 @@
 """The gateway's catalogue, as the control path writes it into the gateway's settings and reads it back. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, settings_of, versions_of
@@ -33,9 +33,9 @@ def running_catalogue(applications: Mapping[str, ServeConfig]) -> tuple[Catalogu
         return ()
 
 
-def amend_catalogue(gateway: ServeConfig, amended: Mapping[str, CatalogueEntry]) -> ServeConfig:
-    """The gateway with these entries, by name, in place of the models' own."""
-    settings = GatewaySettings(models=tuple(amended.get(entry.name, entry) for entry in catalogue_of(gateway)))
+def amend_catalogue(gateway: ServeConfig, amended: Callable[[CatalogueEntry], CatalogueEntry]) -> ServeConfig:
+    """The gateway with what `amended` makes of each entry."""
+    settings = GatewaySettings(models=tuple(map(amended, catalogue_of(gateway))))
     (deployment,) = gateway["deployments"]
     return {**gateway, "deployments": [{**deployment, "user_config": settings.to_plain()}]}
 

@@ -12,6 +12,7 @@ from modelyard.control.catalogue_entries import amend_catalogue, catalogue_of, s
 from modelyard.control.plan import restarts
 from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, by_name
 from modelyard.control.status import Running, deployed
+from modelyard.ray_serve.application import CatalogueEntry
 from modelyard.ray_serve.application_status import reason_of
 
 MAX_SLOT_S = 60.0
@@ -87,13 +88,14 @@ def _first_replicas(application: ServeConfig) -> int:
 def _merged(current: Mapping[str, ServeConfig], wanted: ServeConfig, waiting: list[str]) -> ServeConfig:
     if not waiting:
         return wanted
-    amended = {
-        entry.name: entry.amended(served=served_by(current[entry.name]))
-        if entry.name in current
-        else entry.amended(waiting=True)
-        for entry in catalogue_of(by_name(wanted)[GATEWAY])
-        if entry.name in waiting
-    }
+
+    def amended(entry: CatalogueEntry) -> CatalogueEntry:
+        if entry.name not in waiting:
+            return entry
+        if entry.name in current:
+            return entry.amended(served=served_by(current[entry.name]))
+        return entry.amended(waiting=True)
+
     applications = [
         amend_catalogue(application, amended)
         if name == GATEWAY

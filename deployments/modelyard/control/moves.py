@@ -7,10 +7,10 @@ A place is a pool, or an application of the model's own.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from modelyard.control.catalogue_entries import amend_catalogue, catalogue_of, served_by
+from modelyard.control.catalogue_entries import amend_catalogue, served_by
 from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig
 from modelyard.control.status import Running, deployed
-from modelyard.ray_serve.application import ServedModel
+from modelyard.ray_serve.application import CatalogueEntry, ServedModel
 from modelyard.ray_serve.application_status import state_of
 
 Reaches = Callable[[str], bool]
@@ -63,10 +63,10 @@ def places(config: ServeConfig) -> Iterator[tuple[ServeConfig, ServeConfig]]:
 
 
 def _amended(gateway: ServeConfig, served: Mapping[str, ServedModel]) -> ServeConfig:
-    entries = {
-        each.name: each.amended(served=served[each.name]) for each in catalogue_of(gateway) if each.name in served
-    }
-    return amend_catalogue(gateway, entries)
+    def amended(entry: CatalogueEntry) -> CatalogueEntry:
+        return entry.amended(served=served[entry.name]) if entry.name in served else entry
+
+    return amend_catalogue(gateway, amended)
 
 
 def _leaving(running: Running, wanted: ServeConfig, reaches: Reaches) -> ServeConfig | None:

@@ -7,7 +7,7 @@ replica would be an outage. So a configuration that failed is rolled back to the
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from modelyard.control.catalogue_entries import amend_catalogue, catalogue_of, served_by
+from modelyard.control.catalogue_entries import amend_catalogue, served_by
 from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, by_name
 from modelyard.ray_serve.application import CatalogueEntry
 
@@ -75,14 +75,13 @@ class Rollback:
         }
         if not back:
             return wanted
-        amended = {
-            entry.name: entry.amended(
-                served=served_by(back[entry.name]),
-                refused=f"rolled back to the last good configuration: {self.rejected[entry.name].reason}",
-            )
-            for entry in catalogue_of(by_name(wanted)[GATEWAY])
-            if entry.name in back
-        }
+
+        def amended(entry: CatalogueEntry) -> CatalogueEntry:
+            if entry.name not in back:
+                return entry
+            reason = f"rolled back to the last good configuration: {self.rejected[entry.name].reason}"
+            return entry.amended(served=served_by(back[entry.name]), refused=reason)
+
         return {
             **wanted,
             "applications": [

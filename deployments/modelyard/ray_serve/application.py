@@ -195,15 +195,8 @@ class CatalogueEntry(PlainValues):
 
     def amended(self, *, served: ServedModel | None = None, refused: str = "", waiting: bool = False) -> Self:
         """The same model with these values in place of those in the entry. An empty value keeps what is in the entry."""
-        return type(self)(
-            name=self.name,
-            route=self.route,
-            required=self.required,
-            description=self.description,
-            refused=refused or self.refused,
-            waiting=waiting or self.waiting,
-            served=served or self.served,
-        )
+        changes = {"served": served, "refused": refused, "waiting": waiting}
+        return self.model_copy(update={key: value for key, value in changes.items() if value})
 
 
 class GatewaySettings(PlainValues):

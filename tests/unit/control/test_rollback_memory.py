@@ -2,7 +2,7 @@
 
 from modelyard.control.catalogue_entries import amend_catalogue, running_catalogue
 from modelyard.control.rollback import Rejected, Rollback, rejection_reasons, waiting_models
-from tests.unit.control.models import application, applications, catalogue, configured, deployment, refused, resolved
+from tests.unit.control.models import application, applications, configured, deployment, refused, resolved
 
 CHURN, IRIS = application(resolved("churn", "g")), application(resolved("iris", "g"))
 BAD = application(resolved("churn", "b"))
@@ -35,8 +35,8 @@ def test_the_models_that_wait_are_those_that_the_gateways_configuration_marks():
     wanted = configured(resolved("churn"), resolved("iris"))
     gateway = applications(wanted)["gateway"]
     assert waiting_models(running_catalogue({"gateway": gateway})) == set()
-    waiting = catalogue(wanted)["iris"].amended(waiting=True)
-    assert waiting_models(running_catalogue({"gateway": amend_catalogue(gateway, {"iris": waiting})})) == {"iris"}
+    waiting = amend_catalogue(gateway, lambda entry: entry.amended(waiting=entry.name == "iris"))
+    assert waiting_models(running_catalogue({"gateway": waiting})) == {"iris"}
     assert waiting_models(running_catalogue({})) == set()
 
 

@@ -9,7 +9,7 @@ import trustme
 
 from modelyard.config.server_spec import TlsSpec
 from modelyard.control.tls_reload import TlsReload
-from modelyard.edge.tls import BUNDLE_FILE, TlsError, read_tls_bundle
+from modelyard.edge.tls import BUNDLE_FILE
 from tests.unit.edge.proxy import backend
 
 FILES = TlsSpec(certificate="server.pem", key="server.key")
@@ -126,22 +126,3 @@ def test_an_admin_socket_that_does_not_respond_is_reported_and_tried_again(edge,
     watch.check(messages)
     assert len(messages.reported) == 2
     assert "does not respond" in messages.reported[0]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "reason"),
-    [
-        ("server.pem", None, "server.pem cannot be read: No such file"),
-        ("server.key", None, "server.key cannot be read: No such file"),
-        ("server.pem", b"not PEM", "are not a certificate and its key"),
-        ("server.key", trustme.CA().private_key_pem.bytes(), "KEY_VALUES_MISMATCH"),
-        ("clients.pem", b"not PEM", "clients.pem contains no certificates"),
-    ],
-)
-def test_files_that_cannot_be_used_are_named(root: Path, name: str, content: bytes | None, reason: str):
-    if content is None:
-        (root / name).unlink()
-    else:
-        (root / name).write_bytes(content)
-    with pytest.raises(TlsError, match=reason):
-        read_tls_bundle(MUTUAL, root)

@@ -96,9 +96,9 @@ class Rig:
 Make = Callable[..., Rig]
 
 
-def held(rig: Make, **options: float) -> Rig:
+def held(rig: Make, measured: Warmup = EXPENSIVE, **options: float) -> Rig:
     """A scheduler whose worker holds request 0."""
-    one = rig(measured=EXPENSIVE, **options)
+    one = rig(measured=measured, **options)
     one.model.hold()
     one.submit(0)
     one.loop.settle()

@@ -12,21 +12,11 @@ from modelyard.errors import ModelNotReady, Overloaded
 from modelyard.inference.scheduler import Scheduler
 from modelyard.inference.warmup import Warmup
 from tests.fakes import PATIENCE_S, FakeModel, request_of, unrecorded
-from tests.unit.inference.rig import EXPENSIVE, Make, Rig
-
-
-def busy(rig: Make, measured: Warmup = EXPENSIVE, **options: float) -> Rig:
-    """A scheduler whose worker holds request 0."""
-    one = rig(measured=measured, **options)
-    one.model.hold()
-    one.submit(0)
-    one.loop.settle()
-    one.model.entered()
-    return one
+from tests.unit.inference.rig import EXPENSIVE, Make, held
 
 
 def test_a_request_beyond_the_queue_limit_is_rejected(rig: Make) -> None:
-    one = busy(rig, queue=3)
+    one = held(rig, queue=3)
     one.submit_each(1, 2, 3)
     with pytest.raises(Overloaded, match="the queue is full: 3 requests are waiting"):
         one.submit(4)
@@ -41,7 +31,7 @@ def test_a_request_beyond_the_queue_limit_is_rejected(rig: Make) -> None:
 
 def test_the_worker_thread_does_not_keep_the_process_alive(rig: Make) -> None:
     before = set(threading.enumerate())  # other tests' threads may not have ended yet
-    busy(rig)
+    held(rig)
     started = set(threading.enumerate()) - before
     assert [(thread.name, thread.daemon) for thread in started] == [("modelyard-model", True)]
 
@@ -59,7 +49,7 @@ def test_the_worker_thread_does_not_keep_the_process_alive(rig: Make) -> None:
 def test_a_rejection_has_a_retry_after_of_the_time_that_the_queue_needs(
     rig: Make, measured: Warmup, seconds: int
 ) -> None:
-    one = busy(rig, measured, queue=8, timeout_s=1000)
+    one = held(rig, measured, queue=8, timeout_s=1000)
     one.submit_each(*range(8))
     with pytest.raises(Overloaded) as rejected:
         one.submit(9)
@@ -67,7 +57,7 @@ def test_a_rejection_has_a_retry_after_of_the_time_that_the_queue_needs(
 
 
 def test_an_overdue_batch_increases_retry_after(rig: Make) -> None:
-    one = busy(rig, queue=1, timeout_s=100)
+    one = held(rig, queue=1, timeout_s=100)
     one.submit(1)
     one.clock.advance(12)
     with pytest.raises(Overloaded) as rejected:
@@ -100,7 +90,7 @@ def test_a_batch_that_makes_room_is_not_followed_by_a_second_one_while_it_runs(r
 
 
 def test_in_flight_counts_the_waiting_and_the_running(rig: Make) -> None:
-    one = busy(rig)
+    one = held(rig)
     one.submit_each(1, 2)
     assert one.scheduler.in_flight == 3
     one.pending[1].cancel()
@@ -113,7 +103,7 @@ def test_in_flight_counts_the_waiting_and_the_running(rig: Make) -> None:
 
 
 def test_a_closed_scheduler_rejects_new_requests_and_fails_open_ones(rig: Make) -> None:
-    one = busy(rig)
+    one = held(rig)
     one.submit(1)
     one.scheduler.close()
     assert one.kinds() == ["ModelNotReady"] * 2
@@ -128,7 +118,7 @@ def test_a_closed_scheduler_rejects_new_requests_and_fails_open_ones(rig: Make) 
 
 
 def test_each_request_is_recorded_once_with_its_outcome(rig: Make) -> None:
-    one = busy(rig, queue=2, timeout_s=5)
+    one = held(rig, queue=2, timeout_s=5)
     one.submit_each(1, 2)
     with pytest.raises(Overloaded):
         one.submit(3)
