@@ -216,9 +216,10 @@ def test_a_model_without_parts_returns_one(folder: Path) -> None:
 
 
 def test_its_thread_ends_with_the_block(folder: Path) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with load_model(folder, settings=SETTINGS):
-        [thread] = [each for each in threading.enumerate() if each.name == "modelyard-model"][-1:]
-    thread.join(10)
-    assert not thread.is_alive()
-    assert threading.active_count() == before
+        started = set(threading.enumerate()) - before
+    assert "modelyard-model" in {thread.name for thread in started}
+    for thread in started:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in started)
