@@ -120,7 +120,7 @@ def test_an_application_without_settings_waits_until_it_has_some() -> None:
     run(test)
 
 
-def test_waiting_ends_without_a_change_so_that_a_call_never_lasts_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_ends_without_a_change_so_that_no_call_lasts_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_settings, "LONG_POLL_S", 0.0)
     live = settings(small={"a": 1})
     assert asyncio.run(live.wait_after("small", live.versions["small"])) is None
