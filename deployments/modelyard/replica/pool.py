@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from itertools import count
 from typing import Any
 
-from modelyard.errors import ModelyardError, NotSupported
+from modelyard.errors import ModelNotReady, ModelyardError, NotSupported
 from modelyard.inference.worker import Worker
 from modelyard.protocols.versions import VersionNames
 from modelyard.ray_serve.application import ModelArgs
@@ -87,6 +87,7 @@ class Pool:
         self._configs = count()
         self._background = BackgroundLoads(self._load_without_request, changed)
         self.dispatch = dispatch(self._load_for_request)
+        self.dispatch.not_ready = self.not_ready
 
     # Changes
 
@@ -187,6 +188,11 @@ class Pool:
                 loading.result()  # raises what is wrong with the pool itself
         self.dispatch.named(name)  # raises the error for a name that the pool does not have
         raise AssertionError(name)
+
+    def not_ready(self, name: str) -> ModelNotReady | None:
+        """See `PoolDispatch.not_ready`."""
+        model = self._models.get(name)
+        return None if model is None else model.not_ready(self._clock())
 
     async def _load_without_request(self, model: ModelState) -> None:
         """See `BackgroundLoads`."""

@@ -410,3 +410,23 @@ def test_a_model_in_quarantine_is_not_loaded_until_its_arguments_change_and_the_
         assert await asked is server
 
     run_pool(test)
+
+
+def test_a_model_is_ready_once_requests_would_be_answered() -> None:
+    async def test(rig: Rig) -> None:
+        rig.configure(member("first", load="eager"), member("second", load="eager"), member("lazy"))
+        await until(lambda: rig.begun)
+        for name in ("first", "second"):
+            error = rig.pool.not_ready(name)
+            assert error
+            assert error.message == f"model {name!r} is LOADING"
+        asked = rig.request("lazy")
+        await until(lambda: len(rig.begun) == 2)
+        assert rig.pool.not_ready("lazy") is None, "requests wait for the load that one has begun"
+        for name in ("first", "lazy", "second"):
+            await rig.finish(name)
+        await asked
+        rig.evict("first")
+        assert [rig.pool.not_ready(name) for name in ("first", "second", "lazy", "unknown")] == [None] * 4
+
+    run_pool(test)
