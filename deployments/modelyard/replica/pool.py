@@ -114,7 +114,7 @@ class Pool:
     def _change(self, model: ModelState, raw: Mapping[str, Any]) -> None:
         was_eager, before, fingerprint = _is_eager(model), model.wanted, raw["fingerprint"]
         model.raw = raw
-        if before.fingerprint != fingerprint:
+        if changed := before.fingerprint != fingerprint:
             known = (each for each in (model.good, model.candidate) if each and each.fingerprint == fingerprint)
             model.wanted = next(known, None) or self._enter(raw)
             if before not in (model.good, model.candidate):
@@ -123,8 +123,8 @@ class Pool:
         self._pin(model)
         if model.good in (None, model.wanted):
             self._apply_settings(model)
-        if model.wanted is not model.good and (model.good is not None or _is_eager(model)):
-            self._background.add(model, first=True)
+        if model.wanted is not model.good and (model.good is not None or changed or _is_eager(model)):
+            self._background.add(model, first=True)  # a lazy one too: what cannot be loaded is rolled back
         elif _is_eager(model) and not was_eager and model.server is None:
             self._background.add(model)
 
