@@ -2,12 +2,13 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from modelyard.runtimes.process import PROCESS
 from modelyard.runtimes.sklearn.outputs import Outputs
 from modelyard.runtimes.sklearn.table.rows import Read
 from modelyard.tensors import Tensors
@@ -33,6 +34,13 @@ class Reference:
 @contextmanager
 def warnings_ignored() -> Iterator[None]:
     """Ignore warnings in this block: an estimator emits one for each call with an unknown category."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
+    with nullcontext() if PROCESS.holds_many_models else warnings.catch_warnings(), np.errstate(all="ignore"):
+        if not PROCESS.holds_many_models:
+            warnings.simplefilter("ignore")
         yield
+
+
+# The filters belong to the process. Where other models are called and loaded at the same time, they cannot change for each call:
+# a load would miss the warning that a file was made with another version of scikit-learn.
+if PROCESS.holds_many_models:
+    warnings.filterwarnings("ignore", module=r"(sklearn|modelyard)\b")
