@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from modelyard.config.url_paths import application_text
 from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, versions_of
 
 CONFIRM = "--allow-removals"
@@ -105,9 +106,7 @@ def _changes(name: str, old: ServeConfig, new: ServeConfig) -> Iterator[Action]:
 
 def _place(application: ServeConfig) -> str:
     pool = application.get(POOL)
-    return (
-        f"pool {pool.partition('.')[2]}" if pool else "replicas of its own"
-    )  # pool_spec.APPLICATION_PREFIX ends in a dot
+    return application_text(pool) if pool else "replicas of its own"
 
 
 def _restart_reasons(old: ServeConfig, new: ServeConfig) -> Iterator[str]:
