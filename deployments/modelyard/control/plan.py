@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, versions_of
+from modelyard.text.sizes import size_text
 
 CONFIRM = "--allow-removals"
 """The option that confirms a plan."""
@@ -126,7 +127,7 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: st
         if isinstance(old or new, dict) and isinstance(new or old, dict):
             yield from _differences(old or {}, new or {}, f"{prefix}{key}.")
         elif old != new:
-            yield f"{prefix}{key} {_shown(old)} -> {_shown(new)}"
+            yield f"{prefix}{key} {_shown(old, key)} -> {_shown(new, key)}"
 
 
 def _update(key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
@@ -143,8 +144,10 @@ def _update(key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> It
     yield from _differences(old, new)
 
 
-def _shown(value: Any) -> str:
-    return "none" if value is None else str(value)
+def _shown(value: Any, key: str = "") -> str:
+    if value is None:
+        return "none"
+    return size_text(value) if key == "memory" else str(value)
 
 
 def _versions(application: ServeConfig) -> str:
