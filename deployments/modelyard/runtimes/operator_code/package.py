@@ -55,14 +55,15 @@ class PrivatePackage:
 
     def _remove_plain_modules(self) -> dict[str, ModuleType]:
         """Remove all modules with the same plain names from `sys.modules`, and return them."""
-        names = [name for name in sys.modules if name.partition(".")[0] in self.modules]
+        names = [name for name in _imported() if name.partition(".")[0] in self.modules]
         return {name: sys.modules.pop(name) for name in names}
 
     def forget(self) -> None:
         """Remove what the import system stores of these modules, after the model is released."""
         sys.meta_path.remove(self._finder)
-        for name in [name for name in sys.modules if name.partition(".")[0] == self.name]:
-            del sys.modules[name]
+        for name in _imported():
+            if name.partition(".")[0] == self.name:
+                del sys.modules[name]
         # The import system stores a finder for each folder that it has searched, and nothing else removes them.
         for path in list(sys.path_importer_cache):
             if Path(path).is_relative_to(self._folder):
@@ -78,6 +79,11 @@ class PrivatePackage:
             builtins.__import__(name)  # pickle imports through its caller's builtins, then reads sys.modules
         # `import a.b` binds a; `from a.b import c` needs the module a.b itself.
         return module if fromlist else sys.modules[f"{self.name}.{top}"]
+
+
+def _imported() -> list[str]:
+    """The names of all modules, as a copy: another model's thread may import one at any time."""
+    return list(sys.modules)
 
 
 def plain_name(module: str) -> str:
