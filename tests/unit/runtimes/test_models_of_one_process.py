@@ -1,11 +1,13 @@
 """What models of one process do not see of each other, with real models that load and run in threads of their own."""
 
+import gc
 import pickle
 import sys
 import textwrap
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -116,6 +118,29 @@ def test_pickles_that_load_at_once_leave_the_program_as_it_was(
         each.result(PATIENCE_S)
     assert not meeting.both.is_set() or meeting.inside.is_set()
     assert sys.modules["__main__"] is main
+
+
+class Imports(str):
+    """A module's name. Another thread imports something when it is read."""
+
+    def partition(self, separator: str) -> tuple[str, str, str]:
+        sys.modules[f"imported-{len(sys.modules)}"] = ModuleType("imported")
+        return super().partition(separator)
+
+
+def test_a_model_is_loaded_and_released_while_another_thread_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = list(sys.meta_path)
+    with monkeypatch.context() as changed:
+        changed.setitem(sys.modules, Imports("busy"), ModuleType("busy"))
+        model = load_python(python_files(3, "pass"))
+        assert result(model) == 9
+        del model
+        gc.collect()
+    imported = [name for name in sys.modules if name.startswith("imported-")]
+    for name in imported:
+        del sys.modules[name]
+    assert imported
+    assert sys.meta_path == before, "an import that is under way iterates over this list"
 
 
 def test_one_load_at_a_time_changes_what_belongs_to_the_process(workers: tuple[Worker, Worker]) -> None:
