@@ -1,9 +1,11 @@
 """What models of one process do not see of each other, with real models that load and run in threads of their own."""
 
+import gc
 import pickle
 import sys
 import textwrap
 import threading
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.linear_model import LinearRegression
 
 from modelyard.config.model_spec import ModelSpec
@@ -19,8 +22,11 @@ from modelyard.inference.worker import Worker
 from modelyard.runtimes.base import LoadedModel, LoadError
 from modelyard.runtimes.operator_code.exclusive_load import exclusive_load
 from modelyard.runtimes.operator_code.package import PrivatePackage
+from modelyard.runtimes.process import PROCESS
 from modelyard.runtimes.python import model as python
 from modelyard.runtimes.sklearn import model as sklearn
+from modelyard.runtimes.sklearn.artefact.versions import other_versions
+from modelyard.runtimes.sklearn.reference import warnings_ignored
 from tests.unit.runtimes.python_models import source
 
 TRUSTED = {"name": "m", "trusted": True}
@@ -121,6 +127,29 @@ def test_pickles_that_load_at_once_leave_the_program_as_it_was(
     assert sys.modules["__main__"] is main
 
 
+class Imports(str):
+    """A module's name. Another thread imports something when it is read."""
+
+    def partition(self, separator: str) -> tuple[str, str, str]:
+        sys.modules[f"imported-{len(sys.modules)}"] = ModuleType("imported")
+        return super().partition(separator)
+
+
+def test_a_model_is_loaded_and_released_while_another_thread_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = list(sys.meta_path)
+    with monkeypatch.context() as changed:
+        changed.setitem(sys.modules, Imports("busy"), ModuleType("busy"))
+        model = load_python(python_files(3, "pass"))
+        assert result(model) == 9
+        del model
+        gc.collect()
+    imported = [name for name in sys.modules if name.startswith("imported-")]
+    for name in imported:
+        del sys.modules[name]
+    assert imported
+    assert sys.meta_path == before, "an import that is under way iterates over this list"
+
+
 def test_one_load_at_a_time_changes_what_belongs_to_the_process(workers: tuple[Worker, Worker]) -> None:
     inside, leave = threading.Event(), threading.Event()
 
@@ -140,6 +169,35 @@ def test_one_load_at_a_time_changes_what_belongs_to_the_process(workers: tuple[W
     leave.set()
     assert waits.result(PATIENCE_S) is True
     held.result(PATIENCE_S)
+
+
+@pytest.fixture
+def in_a_pool() -> Iterator[None]:
+    PROCESS.holds_many_models = True
+    yield
+    PROCESS.holds_many_models = False
+
+
+@pytest.mark.usefixtures("in_a_pool")
+def test_a_call_beside_a_load_neither_hides_nor_raises_warnings() -> None:
+    with warnings.catch_warnings():
+        for _ in range(2):
+            warnings.simplefilter("error")  # as another model may do
+            with warnings_ignored():
+                warnings.warn_explicit(
+                    "unknown category", UserWarning, "f", 1, module="sklearn.preprocessing._encoders"
+                )
+            with other_versions() as made_by, warnings_ignored():
+                warnings.warn_explicit(
+                    InconsistentVersionWarning(
+                        estimator_name="E", current_sklearn_version="2", original_sklearn_version="1"
+                    ),
+                    InconsistentVersionWarning,
+                    "f",
+                    1,
+                    module="sklearn.base",
+                )
+            assert made_by == {"1"}
 
 
 def test_numpys_error_state_is_each_models_own(workers: tuple[Worker, Worker]) -> None:
