@@ -92,7 +92,7 @@ def test_a_frozen_replica_is_killed_and_replaced(faulty: Server) -> None:
     "part",
     [
         "ray::ServeController",
-        "ray::MetricsHub",
+        "ray::Hub",
         "ray::ServeReplica:gateway",
         "ray::HAProxyManager",
         "gcs_server",
@@ -108,9 +108,7 @@ def test_no_prediction_is_affected_by_a_frozen_process_that_is_not_on_the_reques
     assert set(load.kinds()) == {"ok"}, shown(load.outcomes)
 
 
-@pytest.mark.parametrize(
-    "part", ["ray::MetricsHub", "ray::ServeReplica:gateway", "ray::ProxyActor", "ray::ServeController"]
-)
+@pytest.mark.parametrize("part", ["ray::Hub", "ray::ServeReplica:gateway", "ray::ProxyActor", "ray::ServeController"])
 def test_no_prediction_is_affected_by_a_killed_process_that_is_not_on_the_request_path(
     faulty: Server, part: str
 ) -> None:

@@ -9,7 +9,7 @@ from tests.serve.project import Server
 PARTS = {
     "child": "modelyard.cli.server_process",
     "controller": "ray::ServeController",
-    "hub": "ray::MetricsHub",
+    "hub": "ray::Hub",
     "gateway": "ray::ServeReplica:gateway",
     "HAProxy manager": "ray::HAProxyManager",
 }

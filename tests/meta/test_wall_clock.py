@@ -13,7 +13,7 @@ TIME_OF_DAY = {
     "control/live_state.py": "since when a state lasts",
     "control/lost_requests.py": "the request log, and its limit for each second",
     "control/metrics.py": "the last reload",
-    "telemetry/metrics/hub.py": "the start of the hub, and ids that grow from hub to hub",
+    "ray_serve/hub.py": "the start of the hub, and ids that grow from hub to hub",
     "telemetry/request_log.py": "the request log",
     # Compared with timestamps of files or logs, which use this clock too.
     "cli/commands/observe.py": "--since",

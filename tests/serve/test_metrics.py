@@ -95,7 +95,7 @@ def test_a_killed_hub_restarts_with_the_same_counts_and_requests_are_not_affecte
     send(server, name, 10)
     server.wait_for(lambda: request_count(server, name) == 10, what="the counts")
     before = scrape(server)
-    server.kill("ray::MetricsHub")
+    server.kill("ray::Hub")
     send(server, name, 10)
     server.wait_for(lambda: request_count(server, name) >= 0, what="the hub")
     after = scrape(server)

@@ -66,7 +66,7 @@ def test_statistics_keep_what_a_killed_replica_had_counted(pair: tuple[Server, s
 def test_statistics_wait_for_a_killed_hub_or_report_that_it_does_not_respond(pair: tuple[Server, str]) -> None:
     server, name = pair
     before = over_rest(server, name)["ok"]
-    server.kill("ray::MetricsHub")
+    server.kill("ray::Hub")
     assert server.predict(name, BODY).status_code == 200
 
     def hub_responds() -> bool:

@@ -74,7 +74,7 @@ def _cluster(server: ServerSpec) -> dict[str, str]:
 
 def traffic() -> "dict[str, Traffic]":
     """The traffic of the last minute by model, from the metrics hub; empty if the hub does not respond."""
-    from modelyard.telemetry.metrics.hub import HubClient  # noqa: PLC0415
+    from modelyard.ray_serve.hub import HubClient  # noqa: PLC0415
 
     try:
         return HubClient().traffic()

@@ -1,7 +1,8 @@
 """From resolved models to the config that Ray Serve runs: one application for each model, the pools, and the gateway. Pure.
 
 Serve compares applications by their config. A change of `args` restarts the application's replicas, so everything that could
-change an answer is there, the artefact's digest included. Settings (`user_config`) and replica counts apply in place.
+change an answer is there, the artefact's digest included. Settings (`user_config`) and replica counts apply in place. The settings
+of pools and of the gateway do not reach Serve; see `followed_settings`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -12,13 +12,14 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ServeDeploySchema
 
 from modelyard.config.server_spec import Listen
-from modelyard.control.pools import fold, has_pools, last_reports, unfold
-from modelyard.control.serve_config import ServeConfig
+from modelyard.control.followed_settings import join, split
+from modelyard.control.hub_view import HubView
+from modelyard.control.pools import fold, unfold
+from modelyard.control.serve_config import ServeConfig, by_name
 from modelyard.control.serve_details import ServeDetails
 from modelyard.control.status import Running
 from modelyard.control.worker_imports import InstalledPackagesOnly
-from modelyard.ray_serve.pool_report import PoolReports
-from modelyard.telemetry.metrics.hub import HubClient
+from modelyard.ray_serve.hub import HubClient
 
 REQUEST_TIMEOUT_S = 3600
 """Serve's own limit on a request. The scheduler's deadline comes first; only streams reach it."""
@@ -32,8 +33,7 @@ class ServeClient:
         self._details = ServeDetails(client.get_serve_details, self._statuses)
         self._seen = Running({})
         self._unfolded = Running({})
-        self._hub = HubClient()
-        self._reports: PoolReports = {}
+        self._hub = HubView(HubClient())
 
     @classmethod
     def start(cls, *, proxy_location: str, port: int, host: str = "127.0.0.1") -> "ServeClient":
@@ -56,9 +56,16 @@ class ServeClient:
         return cls(_get_global_client())
 
     def deploy(self, config: ServeConfig) -> None:
-        """Make Serve run exactly these applications and pools; returns before they are up."""
+        """Make Serve run exactly these applications and pools; returns before they are up. Raises ConnectionError.
+
+        A change of the pools' models or of the gateway's catalogue alone does not reach Serve.
+        """
+        applications, settings = split(fold(config))
+        self._hub.send(settings)  # first: an application that starts reads them
+        if by_name(applications) == self._seen.configs:
+            return
         try:
-            self._client.deploy_apps(ServeDeploySchema.model_validate(fold(config)))
+            self._client.deploy_apps(ServeDeploySchema.model_validate(applications))
         finally:
             self._details.forget()
 
@@ -69,9 +76,8 @@ class ServeClient:
         except RayError as error:
             raise ConnectionError(f"Serve's controller does not respond: {error}") from error
         self._seen = Running(details["applications"]).after(self._seen)
-        if has_pools(self._seen):
-            self._reports = last_reports(self._reports, self._new_reports(), self._seen)
-        self._unfolded = unfold(self._seen, self._reports, self._unfolded)
+        self._hub.observe(self._seen)
+        self._unfolded = unfold(join(self._seen, self._hub.settings), self._hub.reports, self._unfolded)
         return self._unfolded
 
     def _statuses(self) -> object:
@@ -83,13 +89,6 @@ class ServeClient:
             for deployment, infos in running.items()
         }
         return statuses, replicas
-
-    def _new_reports(self) -> PoolReports:
-        """What the replicas of pools report; nothing while the metrics hub is being started again."""
-        try:
-            return self._hub.pool_reports()
-        except (RayError, ConnectionError, ValueError):
-            return {}
 
     def cores(self) -> int:
         """The number of CPU cores of all nodes, as they were started."""

@@ -16,7 +16,7 @@ from modelyard.control.rollback import Rollback
 from modelyard.control.serve_config import ServeConfig
 from modelyard.control.status import Running
 from modelyard.control.writes import Writes
-from modelyard.telemetry.metrics.hub import HubConfig
+from modelyard.ray_serve.hub import HubConfig
 
 
 class ClusterNode:
@@ -32,7 +32,7 @@ class ClusterNode:
         self._stop = stop
         server, metrics = first.config.server, first.config.server.metrics
         self.urls = ServerUrls(inside=server.local_url, outside=server.local_url)
-        self.hub = HubConfig(metrics.host, metrics.port, paths.state / "metrics.json")
+        self.hub = HubConfig(metrics.host, metrics.port, paths.state / "metrics.json", paths.state / "settings.json")
         self.metrics_url = f"port {metrics.port} of the cluster's head node"
 
     @contextmanager

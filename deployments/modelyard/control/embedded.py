@@ -19,7 +19,7 @@ from modelyard.control.lost_requests import LostRequests
 from modelyard.control.node import NodeDied
 from modelyard.control.notices import Notices
 from modelyard.control.open_ports import OpenPorts
-from modelyard.control.paths import ServerPaths, write_private
+from modelyard.control.paths import ServerPaths
 from modelyard.control.probe import ServerUrls
 from modelyard.control.ray_node import RayNode
 from modelyard.control.reports import Report
@@ -32,7 +32,8 @@ from modelyard.control.writes import Writes, reason_of
 from modelyard.edge.admin_socket import AdminError, announce_shutdown
 from modelyard.edge.connections import connection_limits, max_open_files
 from modelyard.edge.files import EdgeFiles
-from modelyard.telemetry.metrics.hub import HubConfig
+from modelyard.private_file import write_private
+from modelyard.ray_serve.hub import HubConfig
 
 STUCK_S = 5.0
 """The reconciler notices Ray's death within a second, unless it waits for an answer of Ray."""
@@ -74,7 +75,7 @@ class EmbeddedNode:
         self._last_good = LastGoodFile(paths.last_good)
         self._ray: RayNode
         self.urls = ServerUrls(inside=f"http://127.0.0.1:{serve_port}", outside=server.local_url)
-        self.hub = HubConfig(server.metrics.host, server.metrics.port, paths.metrics)
+        self.hub = HubConfig(server.metrics.host, server.metrics.port, paths.metrics, paths.settings)
         self.metrics_url = server.metrics.url
 
     @contextmanager

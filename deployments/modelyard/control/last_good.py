@@ -9,8 +9,8 @@ from modelyard.config.load import Config
 from modelyard.config.model_spec import ModelSpec
 from modelyard.config.pool_spec import PoolSpec
 from modelyard.config.server_spec import ServerSpec
-from modelyard.control.paths import write_private
 from modelyard.control.serve_config import POOL, ServeConfig, settings_of
+from modelyard.private_file import write_private
 from modelyard.ray_serve.application import ModelArgs, ModelSettings, PoolMember
 
 

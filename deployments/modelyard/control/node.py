@@ -14,7 +14,7 @@ from modelyard.control.status import Running
 
 if TYPE_CHECKING:  # it imports Ray, which decisions do without
     from modelyard.control.client import ServeClient
-    from modelyard.telemetry.metrics.hub import HubConfig
+    from modelyard.ray_serve.hub import HubConfig
 
 
 class NodeDied(Exception):

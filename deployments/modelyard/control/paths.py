@@ -6,11 +6,12 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from modelyard.config.load import Config
+from modelyard.private_file import write_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,13 @@ class ServerPaths:
 
     @property
     def metrics(self) -> Path:
-        """The counters of the metrics hub, which it reads again after a restart; each run counts from zero."""
+        """The counters of the hub, which it reads again after a restart; each run counts from zero."""
         return self.run / "metrics.json"
+
+    @property
+    def settings(self) -> Path:
+        """The settings that applications follow, which the hub reads again after a restart."""
+        return self.run / "settings.json"
 
     @property
     def edge(self) -> Path:
@@ -96,17 +102,3 @@ def _is_whole(token: Path) -> bool:
         return token.stat().st_size > 0
     except FileNotFoundError:
         return False
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file with mode 0600, atomically, whatever the umask. Raises OSError."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.unlink(missing_ok=True)
-    try:
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(text)
-        partial.replace(path)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink()  # it takes space on a disk that may be full
-        raise

@@ -97,11 +97,6 @@ class _PoolView:
         )
 
 
-def has_pools(running: Running) -> bool:
-    """Whether an observation of Serve has a pool."""
-    return any(name.startswith(APPLICATION_PREFIX) for name in running.applications)
-
-
 def last_reports(known: PoolReports, reported: PoolReports, running: Running) -> PoolReports:
     """The last report of each replica of a pool that Serve has: a metrics hub that was started again has no reports at first."""
     there = {

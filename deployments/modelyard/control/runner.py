@@ -28,8 +28,8 @@ from modelyard.control.reports import Report
 from modelyard.control.rollback import Rollback
 from modelyard.control.status import ModelStatus, Running
 from modelyard.control.writes import Writes
-from modelyard.telemetry.metrics import hub
-from modelyard.telemetry.metrics.hub import HubClient
+from modelyard.ray_serve import hub
+from modelyard.ray_serve.hub import HubClient
 from modelyard.telemetry.metrics.pusher import Pusher
 
 if TYPE_CHECKING:

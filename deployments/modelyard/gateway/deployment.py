@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import Any
 
 from ray import serve
-from ray.exceptions import RayError
 from ray.serve import Application
 from ray.serve.schema import ApplicationStatusOverview
 
@@ -22,13 +21,14 @@ from modelyard.gateway.routes import GatewayRoutes
 from modelyard.http.asgi import Asgi, AsgiApp
 from modelyard.http.fast_path import FAST_PATH
 from modelyard.protocols.grpc.asgi import RejectGrpc
-from modelyard.ray_serve.application import GATEWAY_DEPLOYMENT, CatalogueEntry, GatewayArgs, GatewaySettings
+from modelyard.ray_serve.application import GATEWAY_DEPLOYMENT, CatalogueEntry, GatewayArgs
 from modelyard.ray_serve.application_status import Deployed, is_unlisted, text_of
-from modelyard.ray_serve.handle import call_model, change_residency, result_or_error
+from modelyard.ray_serve.handle import GATEWAY, call_model, change_residency, result_or_error
+from modelyard.ray_serve.hub import HubClient
 from modelyard.ray_serve.loopback import keep_on_loopback
 from modelyard.ray_serve.pool_report import ModelReport, PoolReports
+from modelyard.ray_serve.settings_follower import SettingsFollower
 from modelyard.telemetry.metrics.aggregator import ModelTotals
-from modelyard.telemetry.metrics.hub import HubClient
 from modelyard.telemetry.metrics.recent_reports import RecentReports
 
 
@@ -38,11 +38,12 @@ def build(args: dict[str, Any]) -> Application:
 
 
 class Gateway:
-    """Serves the gateway's paths. Its user_config lists the configured models; Serve has their status."""
+    """Serves the gateway's paths. The hub has the configured models, Serve and the hub their status."""
 
-    def __init__(self, args: dict[str, Any]) -> None:
+    async def __init__(self, args: dict[str, Any]) -> None:  # type: ignore[misc] # Serve awaits constructors
         keep_on_loopback()
-        self._configured: tuple[CatalogueEntry, ...] = ()
+        self._configured: dict[str, tuple[Mapping[str, Any], CatalogueEntry]] = {}
+        """By name, with the plain values of the entry."""
         self._body_limit = GatewayArgs.from_plain(args).body_limit
         self._entries: Mapping[str, ModelEntry] = {}
         self._entries_from: tuple[object, object] = (None, None)
@@ -55,6 +56,8 @@ class Gateway:
         self._grpc = GrpcRoutes(
             self._get_entries, self._statistics, call_model, self._repository, limit_bytes=self._body_limit
         )
+        self._catalogue = SettingsFollower(GATEWAY, self._hub, self._configure)
+        await self._catalogue.start()
         FAST_PATH.open(self._grpc.endpoints(), _NoMeter(), body_limit=self._body_limit, streams=self._grpc.streams())
 
     def __serve_build_asgi_app__(self) -> Asgi:
@@ -62,25 +65,32 @@ class Gateway:
         app = AsgiApp(routes.respond, FAST_PATH.body_budget)
         return RejectGrpc(app, (*FAST_PATH.endpoints, *FAST_PATH.streams), FAST_PATH.body_budget)
 
-    def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Replace the configured models without a restart."""
-        self._configured = GatewaySettings.from_plain(user_config).models
-
     async def grpc(self, path: bytes, message: bytes, request_id: str) -> bytes | ModelyardError:
         """The response to a message that a replica forwards because it is for another model."""
         return await result_or_error(self._grpc.forwarder.forward(path, message, request_id), request_id)
 
+    async def _configure(self, catalogue: Mapping[str, Mapping[str, Any]]) -> None:
+        """Replace the configured models."""
+        before = self._configured
+        self._configured = {
+            name: before[name]
+            if name in before and before[name][0] is values
+            else (values, CatalogueEntry.from_plain(values))
+            for name, values in catalogue.items()
+        }
+
     async def _get_entries(self) -> Mapping[str, ModelEntry]:
         observed, configured = await self._observed.get(), self._configured
         if self._entries_from[0] is not observed or self._entries_from[1] is not configured:
-            self._entries, self._entries_from = build_catalogue(configured, *observed), (observed, configured)
+            entries = [entry for _, entry in configured.values()]
+            self._entries, self._entries_from = build_catalogue(entries, *observed), (observed, configured)
         return self._entries
 
     async def _observe(self) -> tuple[Mapping[str, Deployed], PoolReports]:
         """The status of Serve's applications, and what the replicas of pools report."""
         status = await asyncio.to_thread(serve.status)
-        if any(model.served and model.served.fingerprint for model in self._configured):
-            with suppress(RayError, ValueError, ConnectionError):  # the hub is being started again
+        if any(entry.served and entry.served.fingerprint for _, entry in self._configured.values()):
+            with suppress(ConnectionError):  # the hub is being started again
                 for replica, models in (await asyncio.to_thread(self._hub.pool_reports)).items():
                     self._reports.add(replica, models)
         self._last_deployed = {
@@ -92,7 +102,7 @@ class Gateway:
         """See `model_statistics.GetModelTotals`."""
         try:
             return await asyncio.to_thread(self._hub.model_totals, models)
-        except (RayError, ValueError) as error:  # it died, or was not started
+        except ConnectionError as error:  # it died, or was not started
             raise ModelNotReady("model statistics are unavailable: the metrics hub does not respond") from error
 
 

@@ -1,6 +1,7 @@
 """What the control plane writes into a Serve application and its replicas read: typed, as plain JSON values on Serve's side.
 
-`args` restart an application's replicas when they change. Settings are its deployment's `user_config`: they apply in place.
+`args` restart an application's replicas when they change. Settings apply in place: those of a model alone are its deployment's
+`user_config`; those of the gateway and of pools come from the hub (`live_settings`).
 """
 
 import hashlib
@@ -124,7 +125,7 @@ class ModelArgs(PlainValues):
 
 
 class PoolMember(PlainValues):
-    """One model in the settings of a pool."""
+    """One model of a pool. A pool's settings are the plain values of these by name: a change of one reads that one alone."""
 
     args: ModelArgs
     settings: ModelSettings
@@ -149,12 +150,6 @@ class PoolArgs(PlainValues):
     cpus: float
     replicas: Path
     """The folder of the replicas' own files."""
-
-
-class PoolSettings(PlainValues):
-    """The models of a pool by name, each as the plain values of PoolMember: a change of one reads that one alone."""
-
-    models: dict[str, dict[str, Any]]
 
 
 class ServedModel(PlainValues):

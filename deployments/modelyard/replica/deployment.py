@@ -19,6 +19,7 @@ from modelyard.http.fast_path import FAST_PATH
 from modelyard.protocols.grpc.asgi import RejectGrpc
 from modelyard.ray_serve.application import MODEL_DEPLOYMENT, ModelArgs, ModelSettings
 from modelyard.ray_serve.handle import call_gateway, result_or_error
+from modelyard.ray_serve.hub import HubClient
 from modelyard.ray_serve.loopback import keep_on_loopback
 from modelyard.replica.health import check_calls
 from modelyard.replica.load_meter import LoadMeter
@@ -28,7 +29,6 @@ from modelyard.replica.process_files import open_files, replica_id
 from modelyard.replica.process_memory import HeapTrimmer, limit_memory, tune_gc
 from modelyard.replica.watchdog import Watchdog
 from modelyard.runtimes.operator_code.folder import COPIES
-from modelyard.telemetry.metrics.hub import HubClient
 from modelyard.telemetry.metrics.pusher import Pusher
 from modelyard.telemetry.metrics.snapshot import MetricsSnapshot
 from modelyard.tensors import Signature

@@ -1,7 +1,7 @@
 """The Ray Serve deployment of a pool: one process that holds many models.
 
-Its models are its settings, so adding, changing or removing one starts no process. The constructor does not load them: a replica
-that replaces one that died answers the first request of each model as soon as that model is loaded.
+The hub has its models, so adding, changing or removing one starts no process and is no work for Serve. The constructor does not
+load them: a replica that replaces one that died answers the first request of each model as soon as that model is loaded.
 """
 
 import asyncio
@@ -17,10 +17,12 @@ from modelyard.errors import ModelyardError
 from modelyard.http.asgi import Asgi, AsgiApp
 from modelyard.http.fast_path import FAST_PATH
 from modelyard.protocols.grpc.asgi import RejectGrpc
-from modelyard.ray_serve.application import MODEL_DEPLOYMENT, ModelArgs, PoolArgs, PoolSettings
+from modelyard.ray_serve.application import MODEL_DEPLOYMENT, ModelArgs, PoolArgs
 from modelyard.ray_serve.handle import call_gateway, result_or_error
+from modelyard.ray_serve.hub import HubClient
 from modelyard.ray_serve.loopback import keep_on_loopback
 from modelyard.ray_serve.pool_report import ModelReport
+from modelyard.ray_serve.settings_follower import SettingsFollower
 from modelyard.replica.deployment import SWITCH_INTERVAL_S
 from modelyard.replica.dispatch import Dispatch
 from modelyard.replica.health import check_calls
@@ -39,7 +41,6 @@ from modelyard.residency.budget import MemoryBudget
 from modelyard.residency.heap import fix_mmap_threshold
 from modelyard.residency.measure import allocated_bytes
 from modelyard.runtimes.process import PROCESS
-from modelyard.telemetry.metrics.hub import HubClient
 from modelyard.telemetry.metrics.pusher import Pusher
 from modelyard.telemetry.metrics.snapshot import MetricsSnapshot
 from modelyard.tensors import Signature
@@ -60,7 +61,7 @@ class PoolReplica:
     """Serves the models of a pool."""
 
     async def __init__(self, args: dict[str, Any]) -> None:  # type: ignore[misc] # Serve awaits constructors
-        """Serve awaits `reconfigure` next, with the models."""
+        """Returns when the pool has its models, before they are loaded."""
         fix_mmap_threshold()
         PROCESS.holds_many_models = True
         sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -102,6 +103,8 @@ class PoolReplica:
         self._watchdog = Watchdog([], end_process=self._exits.stuck, rearm=self._exits.end_later)
         self._watchdog.start()
         self._watching: asyncio.TimerHandle | None = None
+        self._models = SettingsFollower(pool_args.application, hub, self._configure)
+        await self._models.start()
 
     async def __del__(self) -> None:
         """Serve awaits this once when the replica has drained. Pushes the metrics of its last requests."""
@@ -112,9 +115,8 @@ class PoolReplica:
             if server.is_traced:
                 await asyncio.to_thread(server.end_traces)
 
-    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+    async def _configure(self, models: dict[str, dict[str, Any]]) -> None:
         """Hold these models from now on. Returns before they are loaded; see `Pool.configure`."""
-        models = PoolSettings.from_plain(user_config).models
         self._quarantine.bind({name: member["fingerprint"] for name, member in models.items()})
         self._pool.configure(models)
         await asyncio.to_thread(self._quarantine.write)

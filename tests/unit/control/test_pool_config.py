@@ -3,10 +3,10 @@
 import json
 
 from modelyard.control.plan import plan
-from modelyard.control.pools import LEAVING, fold, has_pools, last_reports, unfold
+from modelyard.control.pools import LEAVING, fold, last_reports, unfold
 from modelyard.control.serve_config import settings_of
 from modelyard.control.status import Running, model_statuses
-from modelyard.ray_serve.application import PoolArgs, PoolMember, PoolSettings
+from modelyard.ray_serve.application import PoolArgs, PoolMember
 from tests.unit.control.models import application, applications, configured, details, pool, resolved
 from tests.unit.control.pooled import CHURN, SMALL, fingerprint, loaded, observed
 
@@ -46,7 +46,7 @@ def test_serve_gets_an_application_for_each_model_alone_and_each_pool() -> None:
 def test_a_replica_can_read_its_pool() -> None:
     small = applications(fold(MIXED))[SMALL]
     assert PoolArgs.from_plain(small["args"]).cpus == 2
-    churn = PoolSettings.from_plain(settings_of(small)).models["churn"]
+    churn = settings_of(small)["models"]["churn"]
     assert churn["fingerprint"] == PoolMember.fingerprint(churn["args"])
     member = PoolMember.from_plain({key: value for key, value in churn.items() if key != "fingerprint"})
     assert (member.args.spec.name, member.pinned, member.load) == ("churn", True, "eager")
@@ -96,7 +96,6 @@ def test_a_pool_that_serve_is_deleting_is_no_model() -> None:
     raw = {each["name"]: details(each) for each in fold(configured())["applications"]}
     raw[SMALL] = {**details(None, "DELETING", {"STOPPING": 1}), "deployed_app_config": None}
     running = unfold(Running(raw), {})
-    assert has_pools(Running(raw))
     assert (running.pool_configs, [*running.configs]) == ({}, ["gateway"])
     assert model_statuses(running, {}, "http://x") == ()
     assert [*running.with_replicas] == ["gateway", SMALL]

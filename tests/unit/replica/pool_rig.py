@@ -21,6 +21,7 @@ from modelyard.residency.budget import MemoryBudget
 from modelyard.telemetry.metrics.declarations import REQUESTS
 from modelyard.telemetry.metrics.snapshot import MetricsSnapshot, Totals
 from tests.fakes import FakeClock
+from tests.simulated_loop import SimulatedLoop, until
 
 MB = 2**20
 BUDGET = 100 * MB
@@ -260,17 +261,6 @@ class Rig:
         self.changes += 1
 
 
-class SimulatedLoop(asyncio.SelectorEventLoop):
-    """Its timers follow a fake clock."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        super().__init__()
-        self._fake_clock = clock
-
-    def time(self) -> float:
-        return self._fake_clock()
-
-
 def run_pool(test: Callable[[Rig], Awaitable[None]], budget_bytes: int = BUDGET) -> None:
     """Run a test with a rig, in simulated time."""
     clock = FakeClock()
@@ -283,12 +273,3 @@ def run_pool(test: Callable[[Rig], Awaitable[None]], budget_bytes: int = BUDGET)
     with asyncio.Runner(loop_factory=lambda: SimulatedLoop(clock)) as runner:
         runner.run(main())
     assert not problems
-
-
-async def until(condition: Callable[[], object], turns: int = 100_000) -> None:
-    """Let the event loop run until the condition holds."""
-    for _ in range(turns):
-        if condition():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("the condition never held")

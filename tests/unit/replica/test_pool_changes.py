@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from modelyard.errors import ModelNotFound, ModelNotReady
-from tests.unit.replica.pool_rig import MB, Rig, member, run_pool, until
+from tests.simulated_loop import until
+from tests.unit.replica.pool_rig import MB, Rig, member, run_pool
 
 TWO = "sha256:2"
 

@@ -7,7 +7,8 @@ import pytest
 
 from modelyard.errors import ModelNotReady, ModelyardError
 from modelyard.telemetry.metrics.declarations import REQUESTS
-from tests.unit.replica.pool_rig import MB, Rig, member, run_pool, until
+from tests.simulated_loop import until
+from tests.unit.replica.pool_rig import MB, Rig, member, run_pool
 
 
 def test_the_least_wanted_model_is_evicted_for_a_request_and_its_memory_is_free_before_the_load() -> None:

@@ -9,7 +9,7 @@ import pytest
 from modelyard.ray_serve.pool_report import ModelReport
 from modelyard.replica.pool_reporter import DELAY_S, REPEAT_S, PoolReporter
 from tests.fakes import FakeClock
-from tests.unit.replica.pool_rig import SimulatedLoop, until
+from tests.simulated_loop import SimulatedLoop, until
 
 
 class Hub:

@@ -1,27 +1,23 @@
 """The state file of the hub. A restarted hub continues from it."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from modelyard.private_file import write_private
 from modelyard.telemetry.metrics.aggregator import MetricsAggregator, PushSource
 from modelyard.telemetry.metrics.snapshot import Histogram, Totals
 
 
 def write(path: Path, aggregator: MetricsAggregator) -> None:
     """Replace the file atomically. Raises OSError."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.unlink(missing_ok=True)
     stored = {
         "kept": _encode_totals(aggregator.ended_totals),
         "live": {name: _encode_source(source) for name, source in aggregator.live.items()},
         "ended": [[name, _encode_source(source)] for name, source in aggregator.ended.items()],
     }
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(orjson.dumps(stored))
-    partial.replace(path)
+    write_private(path, orjson.dumps(stored))
 
 
 def read(path: Path, now: float) -> MetricsAggregator:

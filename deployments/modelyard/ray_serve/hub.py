@@ -1,20 +1,24 @@
-"""The metrics hub: one Ray actor that aggregates the metrics of all processes and exposes them. Only this module imports Ray.
+"""The hub: one Ray actor between the control plane and the replicas.
 
-Processes send their snapshots with `push`; `aggregator.py` merges them. Ray restarts the actor whenever it dies. It then continues
-from the state file.
+It aggregates the metrics of all processes and exposes them (`telemetry.metrics.aggregator`), has the settings that applications
+follow (`live_settings`), and what the replicas of pools report (`pool_report`). Ray restarts it whenever it dies. It then continues
+from its files.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
 from ray.actor import ActorHandle
+from ray.exceptions import RayError
 
+from modelyard.ray_serve.live_settings import LiveSettings, Settings, SettingsChange
 from modelyard.telemetry.metrics import hub_state
 from modelyard.telemetry.metrics.aggregator import ModelTotals
 from modelyard.telemetry.metrics.declarations import HUB_REPLICAS, HUB_STARTED
@@ -25,7 +29,7 @@ from modelyard.telemetry.metrics.scrape_server import listen
 from modelyard.telemetry.metrics.snapshot import Exemplars, Key, Push, Totals
 from modelyard.telemetry.metrics.traffic import RecentTraffic, Traffic
 
-ACTOR_NAME = "modelyard-metrics"
+ACTOR_NAME = "modelyard-hub"
 NAMESPACE = "serve"
 """Ray Serve's namespace, which replicas are in."""
 HEAD_NODE_RESOURCE = "node:__internal_head__"
@@ -40,20 +44,23 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class HubConfig:
-    """Address of the scrape endpoint, and the state file."""
+    """Address of the scrape endpoint, and the hub's files."""
 
     host: str
     port: int
-    state_file: Path
+    metrics_file: Path
+    settings_file: Path
 
 
-class MetricsHub:
+class Hub:
     """The actor. Runs in its own process."""
 
     def __init__(self, config: HubConfig) -> None:
-        config.state_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._state_file = config.state_file
-        self._aggregator = hub_state.read(config.state_file, time.monotonic())
+        for file in (config.metrics_file, config.settings_file):
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._config = config
+        self._aggregator = hub_state.read(config.metrics_file, time.monotonic())
+        self._settings = LiveSettings.read(config.settings_file, last_version=time.time_ns())
         self._recent = RecentTraffic()
         self._started = time.time()
         self._refreshes = RefreshRequests(last_id=time.time_ns())
@@ -91,6 +98,23 @@ class MetricsHub:
             if self._recent.is_due(now):
                 self._recent.add_sample(self._aggregator.totals(), now)
 
+    def set_settings(self, settings: Settings) -> dict[str, int]:
+        """Let applications have exactly these settings. Returns their versions by application."""
+        if self._settings.replace(settings):
+            try:
+                self._settings.write(self._config.settings_file)
+            except OSError as error:  # the control plane sends them again to a hub that has lost them
+                log.warning("the hub cannot write %s: %s", self._config.settings_file, error)
+        return self._settings.versions
+
+    async def settings_after(self, application: str, known: int) -> SettingsChange | None:
+        """See `LiveSettings.wait_after`."""
+        return await self._settings.wait_after(application, known)
+
+    def settings_since(self, known: Mapping[str, int]) -> dict[str, SettingsChange | None]:
+        """See `LiveSettings.changes_since`."""
+        return self._settings.changes_since(known)
+
     def report_pool(self, replica: str, models: dict[str, Any] | None) -> None:
         """Replace what a pool's replica reports of its models; None when the replica ends."""
         if models is None:
@@ -125,14 +149,14 @@ class MetricsHub:
     def _save(self, now: float) -> None:
         self._saved_at = now
         try:
-            hub_state.write(self._state_file, self._aggregator)
+            hub_state.write(self._config.metrics_file, self._aggregator)
         except OSError as error:
-            log.warning("the metrics hub cannot write %s: %s", self._state_file, error)
+            log.warning("the hub cannot write %s: %s", self._config.metrics_file, error)
 
 
 def start(config: HubConfig) -> None:
     """Start the hub of this cluster if it is not running. Returns when it responds. The process must be connected to Ray."""
-    actor = ray.remote(MetricsHub).options(
+    actor = ray.remote(Hub).options(
         name=ACTOR_NAME,
         namespace=NAMESPACE,
         get_if_exists=True,
@@ -148,7 +172,7 @@ def start(config: HubConfig) -> None:
 class HubClient:
     """Calls the hub from a process that is connected to Ray. Looks the actor up on first use and after each failure.
 
-    All methods raise an error if the hub is unavailable.
+    All methods raise ConnectionError if the hub does not respond.
     """
 
     def __init__(self) -> None:
@@ -164,33 +188,51 @@ class HubClient:
         future.add_done_callback(lambda done: callback(known_id if done.exception() else done.result()))
 
     def traffic(self) -> dict[str, Traffic]:
-        """See MetricsHub."""
+        """See Hub."""
         traffic: dict[str, Traffic] = self._call("traffic")
         return traffic
 
+    def set_settings(self, settings: Settings) -> dict[str, int]:
+        """See Hub."""
+        versions: dict[str, int] = self._call("set_settings", settings)
+        return versions
+
+    def settings_since(self, known: Mapping[str, int]) -> dict[str, SettingsChange | None]:
+        """See Hub."""
+        changes: dict[str, SettingsChange | None] = self._call("settings_since", known)
+        return changes
+
+    def settings_after(self, application: str, known: int) -> Future[SettingsChange | None]:
+        """See `settings_follower.SettingsSource`."""
+        future: Future[SettingsChange | None] = self._find_actor().settings_after.remote(application, known).future()
+        return future
+
     def report_pool(self, replica: str, models: dict[str, Any] | None) -> None:
-        """See MetricsHub."""
+        """See Hub."""
         self._call("report_pool", replica, models)
 
     def pool_reports(self) -> dict[str, dict[str, Any]]:
-        """See MetricsHub."""
+        """See Hub."""
         reports: dict[str, dict[str, Any]] = self._call("pool_reports")
         return reports
 
     def model_totals(self, models: Sequence[str]) -> ModelTotals:
-        """See MetricsHub."""
+        """See Hub."""
         totals: ModelTotals = self._call("model_totals", models)
         return totals
 
     def _call(self, method: str, *arguments: object) -> Any:
         try:
             return ray.get(getattr(self._find_actor(), method).remote(*arguments), timeout=CALL_TIMEOUT_S)
-        except Exception:
+        except (RayError, ValueError) as error:
             self._actor = None
-            raise
+            raise ConnectionError(f"the hub does not respond: {error}") from error
 
     def _find_actor(self) -> ActorHandle:
         if not ray.is_initialized():  # otherwise `get_actor` would start a cluster
             raise ConnectionError("this process is not connected to Ray")
-        actor = self._actor = self._actor or ray.get_actor(ACTOR_NAME, namespace=NAMESPACE)
+        try:
+            actor = self._actor = self._actor or ray.get_actor(ACTOR_NAME, namespace=NAMESPACE)
+        except (RayError, ValueError) as error:
+            raise ConnectionError(f"the hub does not run: {error}") from error
         return actor
