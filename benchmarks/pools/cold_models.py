@@ -59,7 +59,7 @@ def measure(folder: Path, repository: Path, answers: Sequence[Answer], *, rounds
     config = PoolConfig(
         models,
         [answer.model for answer in (*neighbours, *small)],
-        memory="8MiB",
+        memory="16MiB",
         load="lazy",
         pinned=[answer.model for answer in neighbours],
     )

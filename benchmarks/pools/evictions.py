@@ -11,7 +11,7 @@ from benchmarks.pools.answers import Answer
 from benchmarks.pools.pool_server import PoolConfig, PoolServer, running
 from benchmarks.pools.rows import Row, rows_table
 
-MEMORY = "8MiB"
+MEMORY = "16MiB"
 LOADS = 10_000
 STEPS = 20
 PAUSE_SHARE = 1.3

@@ -32,7 +32,7 @@ def measure(folder: Path, repository: Path, answers: Sequence[Answer]) -> str:
         time.sleep(SETTLE_S)
         few_bytes = server.pss_bytes()
     with running(folder / "all", PoolConfig(repository, names)) as (server, ready_s):
-        resident = server.pool()["resident"]
+        pool = server.pool()
         time.sleep(SETTLE_S)
         memory = memory_of(server.process.pid)
         all_bytes = sum(map(sum, memory.values()))
@@ -65,7 +65,8 @@ def measure(folder: Path, repository: Path, answers: Sequence[Answer]) -> str:
         for title, each in sorted(memory.items(), key=lambda item: -sum(item[1]))
     ]
     text = (
-        f"{len(names)} models, scikit-learn and ONNX mixed; {resident} of them in memory. "
+        f"{len(names)} models, scikit-learn and ONNX mixed; {pool['resident']} of them in memory, with {pool['used_bytes'] / 1e6:.0f} MB "
+        "of the pool's budget. "
         "Every one was checked for its own answer."
     )
     return f"{text}\n\n{rows_table(rows)}\n\n{table(['process', 'number', 'MB', '% of a core, idle'], processes)}"
