@@ -10,11 +10,12 @@ from pathlib import Path
 from benchmarks import edge_cost, h2load, load_rounds, machine, metrics_overhead, report, startup, wrk
 from benchmarks.artefacts import make
 from benchmarks.load import LoadError
+from benchmarks.record import RESULTS, record
 from benchmarks.subject_process import SubjectError
 from benchmarks.subjects import SUBJECTS
 from modelyard.control.process_tree import adopt_orphans
 
-RESULTS = Path(__file__).with_name("RESULTS.md")
+TITLE = "Measured"
 START_UP = "start-up"
 PARTS = ("metrics", "edge")
 ALL = (*PARTS, *SUBJECTS, START_UP)
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     print(text)
     if arguments.record:
-        RESULTS.write_text(text, encoding="utf-8")
+        record(TITLE, text)
     return 0
 
 

@@ -22,7 +22,14 @@ def describe() -> dict[str, str]:
         "Python": platform.python_version(),
         "Packages": ", ".join(f"{package} {version(package)}" for package in PACKAGES),
         "Load": load_programs(),
+        "Load average": ", ".join(f"{each:.1f}" for each in os.getloadavg()),
     }
+
+
+def section(command: str) -> str:
+    """The beginning of a report: the command, and the machine."""
+    lines = "\n".join(f"- {label}: {text}" for label, text in describe().items())
+    return f"`{command}` on this machine:\n\n{lines}"
 
 
 def cpu_model(cpuinfo: str) -> str:

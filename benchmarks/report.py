@@ -141,7 +141,6 @@ def render(
     """The whole document."""
     summaries = summarize(samples)
     sections = [
-        "# Measured",
         f"`{command}` on this machine:",
         "\n".join(f"- {label}: {text}" for label, text in machine.items()),
     ]

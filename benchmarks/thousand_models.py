@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def make(folder: Path, count: int) -> None:
     """Write the folder."""
     with threadpool_limits(1):
-        templates = _templates()
+        kinds = templates()
     config = folder / "serve_config"
     for name in ("models", "pools"):
         (config / name).mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def make(folder: Path, count: int) -> None:
     (config / "pools" / f"{POOL}.yaml").write_text(to_yaml({"name": POOL, "memory": MEMORY}))
     with (folder / "answers.jsonl").open("w", encoding="utf-8") as answers:
         for number in range(count):
-            template = templates[number % len(templates)]
+            template = kinds[number % len(kinds)]
             name = f"{template.name}-{number:04}"
             answers.write(json.dumps(_write_model(folder, name, template, number)) + "\n")
 
@@ -92,7 +92,7 @@ def _write_model(folder: Path, name: str, template: Template, number: int) -> di
     return {"model": name, "request": {"instances": [template.row]}, "predictions": [template.prediction(number)]}
 
 
-def _templates() -> list[Template]:
+def templates() -> list[Template]:
     """A regression and two classifiers, each as scikit-learn and as ONNX, in turn."""
     progress, flowers = load_diabetes(scaled=False), load_iris()
     species = flowers.target_names[flowers.target]

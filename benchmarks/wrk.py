@@ -1,13 +1,15 @@
-"""Loads HTTP/1.1 servers with wrk. The script post.lua sends the request."""
+"""Loads HTTP/1.1 servers with wrk. Its scripts send the requests."""
 
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.load import Load, LoadError, Request
 
-SCRIPT = Path(__file__).with_name("post.lua")
+ONE, MANY = (Path(__file__).with_name(name) for name in ("post.lua", "many.lua"))
+"""The scripts for one request, and for a list of requests."""
 ERRORS = ("connect", "read", "write", "status", "timeout")
 """The errors that wrk counts. `status` counts responses with 400 and above."""
 
@@ -22,10 +24,20 @@ def require() -> None:
 
 
 def run(url: str, request: Request, *, connections: int, seconds: float) -> Load:
-    """Load the URL from one thread for a whole number of seconds, at least one."""
+    """Load the URL with one request, for a whole number of seconds, at least one."""
+    return _run(url, ONE, [str(request.body), *request.headers], connections, seconds)
+
+
+def run_many(url: str, requests: Path, *, connections: int, seconds: float) -> Load:
+    """The same with a list of JSON requests. A line of the file is a path and a body, with a space between."""
+    return _run(url, MANY, [str(requests)], connections, seconds)
+
+
+def _run(url: str, script: Path, arguments: Sequence[str], connections: int, seconds: float) -> Load:
+    """From one thread."""
     duration = f"-d{max(1, round(seconds))}s"
-    options = ["-t1", f"-c{connections}", duration, "--timeout", TIMEOUT, "-s", str(SCRIPT)]
-    command = ["wrk", *options, url, "--", str(request.body), *request.headers]
+    options = ["-t1", f"-c{connections}", duration, "--timeout", TIMEOUT, "-s", str(script)]
+    command = ["wrk", *options, url, "--", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise LoadError(

@@ -6,10 +6,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
+
+from benchmarks.connection import Connection
 
 GIVE_UP_S = 60.0
 """A response that takes longer counts as lost."""
@@ -71,7 +72,7 @@ class Load:
             begun = time.monotonic()
             try:
                 if connection is None:
-                    connection = Connection(*await asyncio.open_connection("127.0.0.1", self._port))
+                    connection = await Connection.open(self._port)
                 kind, retry_after = await asyncio.wait_for(self._send(connection, sent), GIVE_UP_S)
             except (OSError, EOFError, TimeoutError):
                 kind, retry_after = "lost", False
@@ -81,37 +82,11 @@ class Load:
         if connection:
             await connection.close()
 
-    async def _send(self, connection: "Connection", number: int) -> tuple[str, bool]:
+    async def _send(self, connection: Connection, number: int) -> tuple[str, bool]:
         status, headers, body = await connection.post(self._path, json.dumps({"instances": [number]}).encode())
         if status != 200:
             return str(status), "retry-after" in headers
         return "ok" if json.loads(body)["predictions"] == [2 * number] else "wrong", False
-
-
-class Connection:
-    """A plain HTTP/1.1 connection, without the retries and pools of HTTP libraries."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-        self.is_over = False
-        """Whether the server closes it after the last response."""
-
-    async def post(self, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers by lower-case name, and body. Raises OSError and EOFError."""
-        head = (
-            f"POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-        )
-        self._writer.write(head.encode() + body)
-        lines = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-        self.is_over = headers.get("connection") == "close"
-        return int(lines[0].split()[1]), headers, await self._reader.readexactly(int(headers["content-length"]))
-
-    async def close(self) -> None:
-        """Returns None."""
-        self._writer.close()
-        with suppress(OSError):
-            await self._writer.wait_closed()
 
 
 def shown(outcomes: Sequence[Outcome]) -> str:
