@@ -8,7 +8,6 @@ import threading
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -21,7 +20,6 @@ from modelyard.config.model_spec import ModelSpec
 from modelyard.inference.worker import Worker
 from modelyard.runtimes.base import LoadedModel, LoadError
 from modelyard.runtimes.operator_code.exclusive_load import exclusive_load
-from modelyard.runtimes.operator_code.package import PrivatePackage
 from modelyard.runtimes.process import PROCESS
 from modelyard.runtimes.python import model as python
 from modelyard.runtimes.sklearn import model as sklearn
@@ -238,26 +236,3 @@ def test_a_model_cannot_replace_a_signal_handler(workers: tuple[Worker, Worker])
         LoadError, match=r"Model.load\(\) failed at model.py:\d+: ValueError: signal only works in main"
     ):
         workers[0].call(lambda: load_python({"model.py": textwrap.dedent(text).encode()})).result(PATIENCE_S)
-
-
-class ImportedMeanwhile(str):
-    """A module's name; while it is read, another module is imported, as by another model's thread."""
-
-    def partition(self, separator: str, /) -> tuple[str, str, str]:
-        sys.modules[f"imported_meanwhile_{len(sys.modules)}"] = ModuleType("imported_meanwhile")
-        return super().partition(separator)
-
-
-def test_a_module_that_another_model_imports_meanwhile_disturbs_no_load_and_no_release(tmp_path: Path) -> None:
-    (tmp_path / "model.py").write_text("VALUE = 1\n")
-    name = ImportedMeanwhile("zz_another")
-    sys.modules[name] = ModuleType(name)
-    try:
-        package = PrivatePackage(tmp_path, ["model.py"])
-        with package.plain_names():
-            assert package.import_module("model").VALUE == 1
-        package.forget()
-    finally:
-        for each in [each for each in list(sys.modules) if each.startswith(("imported_meanwhile", "zz_another"))]:
-            del sys.modules[each]
-    assert not any(each.startswith(package.name) for each in sys.modules)
