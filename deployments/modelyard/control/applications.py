@@ -86,31 +86,31 @@ def serve_config(
 
 def edge_models(config: ServeConfig) -> dict[str, EdgeModel]:
     """The models of a config, for the edge."""
-    targets = {pool["name"]: _target_in_flight(pool) for pool in config["pools"]}
+    spread_above = {pool["name"]: _spread_above(pool) for pool in config["pools"]}
     return {
-        current["name"]: _edge_model(current, target, targets)
+        current["name"]: _edge_model(current, target, spread_above)
         for current, target in places(config)
         if current["name"] != GATEWAY
     }
 
 
-def _edge_model(current: ServeConfig, target: ServeConfig, targets: Mapping[str, int]) -> EdgeModel:
-    """`targets` are those of autoscaling, by pool."""
+def _edge_model(current: ServeConfig, target: ServeConfig, spread_above: Mapping[str, int]) -> EdgeModel:
+    """`spread_above` is by the application of a pool."""
     return EdgeModel(
         current["route_prefix"],
         settings_of(current)["limits"]["timeout_s"],
         retries=current["args"]["spec"]["retry"] != "never",
         pool=current.get(POOL, ""),
-        spread_above=targets.get(current.get(POOL, ""), SPREAD_ABOVE),
+        spread_above=spread_above.get(current.get(POOL, ""), SPREAD_ABOVE),
         moves_out_to=target["route_prefix"] if POOL in current and POOL not in target else "",
     )
 
 
-def _target_in_flight(pool: ServeConfig) -> int:
-    """As a whole number. Without autoscaling it is the default one."""
+def _spread_above(pool: ServeConfig) -> int:
+    """Half of the target of autoscaling: see `EdgeModel.spread_above`. Without autoscaling it is the default one."""
     (deployment,) = pool["deployments"]
-    target: float = deployment.get("autoscaling_config", {}).get("target_ongoing_requests", SPREAD_ABOVE)
-    return max(1, round(target))
+    target: float = deployment.get("autoscaling_config", {}).get("target_ongoing_requests", 2 * SPREAD_ABOVE)
+    return max(1, round(target / 2))
 
 
 def edge_applications(config: ServeConfig) -> set[str]:

@@ -29,8 +29,9 @@ REPLICAS_FILE = "replicas.map"
 STATE_FILE = "state.map"
 """Empty until the server is about to stop; then it holds STOPPING."""
 STOPPING = "stopping"
-SPREAD_ABOVE = 8
-"""The default target of autoscaling for one replica."""
+SPREAD_ABOVE = 4
+"""Half of the default target of autoscaling for one replica. With less, models that are hardly busier than others are in the memory
+of every replica. With more, a replica is idle while the requests to a slow model wait in another one."""
 MAX_TIMEOUT_MS = 3_600_000
 """For a model that is not in TIMEOUTS_FILE; equals the frontends' `timeout server`."""
 TIMEOUT_MARGIN_S = 3.0

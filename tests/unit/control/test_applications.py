@@ -310,8 +310,11 @@ def test_the_edge_knows_the_route_time_limit_and_retries_of_each_model():
     }
 
 
-@pytest.mark.parametrize(("replicas", "above"), [(2, 8), ({"max": 3}, 8), ({"max": 3, "target_in_flight": 2.4}, 2)])
-def test_a_busy_model_of_a_pool_uses_all_replicas_above_the_target_of_one(replicas, above):
+@pytest.mark.parametrize(
+    ("replicas", "above"),
+    [(2, 4), ({"max": 3}, 4), ({"max": 3, "target_in_flight": 12}, 6), ({"max": 3, "target_in_flight": 0.5}, 1)],
+)
+def test_a_busy_model_of_a_pool_uses_all_replicas_above_half_the_target_of_one(replicas, above):
     config = configured(resolved("churn", pool="small"), pools=[pool(replicas=replicas)])
     assert edge_models(config)["churn"] == EdgeModel("/models/churn", pool="_pool.small", spread_above=above)
 
