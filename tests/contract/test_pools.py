@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import ModelNotReady
@@ -61,7 +61,9 @@ def test_a_body_that_arrives_while_its_model_is_replaced_gets_the_new_ones_respo
     assert rig.by_fast_path
 
 
-def test_a_websocket_stays_open_when_its_model_is_replaced_evicted_and_removed(replica: Make) -> None:
+def test_a_websocket_stays_open_when_its_model_is_replaced_or_evicted_and_is_closed_when_it_is_removed(
+    replica: Make,
+) -> None:
     rig = replica()
     loads: list[str] = []
 
@@ -87,9 +89,10 @@ def test_a_websocket_stays_open_when_its_model_is_replaced_evicted_and_removed(r
         assert answer()["predictions"] == [[3.0]]
         assert loads == ["doubler"]
         on_loop(rig, lambda: rig.pool.remove("doubler"))
-        assert answer()["status"] == 404
-        replace(rig)
-        assert answer()["predictions"] == [[3.0]]
+        with pytest.raises(ConnectionClosed) as closed:
+            answer()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012
 
 
 @pytest.mark.parametrize("path", ["/models/nobody/ws", "/nowhere"])

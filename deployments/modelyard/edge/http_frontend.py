@@ -100,7 +100,9 @@ TEMPLATE = """\
     http-request set-timeout server {hold_s}s if known wakes !has_replica
     http-request set-var(txn.timeout_status) int(503) if known wakes !has_replica
     http-request set-var(txn.timeout_title) str("Service Unavailable") if known wakes !has_replica
-{retry_rules}
+{retry_rules}    # A forwarded request comes here again, with the path of the client.
+    http-request allow if forward
+
     # Serve's proxy finds a model by its route alone, so put the route before the path. The replica removes it again.
     http-request set-var(txn.route) str(/models/),concat(,txn.model)
     http-request set-var(txn.route) var(txn.model),map({names})

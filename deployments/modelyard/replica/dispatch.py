@@ -53,7 +53,8 @@ class Dispatch:
     def retire(self, successor: Callable[[], Awaitable["Dispatch"]]) -> None:
         """Let open WebSockets continue with what `successor` returns, from their next message on.
 
-        `successor` raises why nothing serves the model instead: the error is then the response to that message.
+        `successor` raises why nothing serves the model instead: the error is then the response to that message. ModelNotFound
+        closes the WebSocket: the client connects again, and so reaches the place to which the model has moved.
         """
 
         async def model() -> ServedModel:

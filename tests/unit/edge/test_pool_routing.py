@@ -10,6 +10,7 @@ import pytest
 
 from modelyard.control.edge_maps import EdgeMaps
 from modelyard.edge.model_maps import EdgeModel
+from modelyard.edge.retries import MAX_RETRY_BODY_BYTES
 from tests.unit.edge.proxy import PATIENCE_S, Backend, Edge, backend
 from tests.unit.edge.test_grpc_routing import SERVICE, asking, replica
 
@@ -85,6 +86,17 @@ def test_a_custom_route_reaches_the_pool_and_so_does_the_usual_one(edge: Edge, a
         assert haproxy.reached("/who", "GET") == (SMALL, "/_pool.small/-/who")
         assert haproxy.reached("/v2/models/churn/infer") == (SMALL, "/_pool.small/-/v2/models/churn/infer")
         assert haproxy.reached("/whoever") == ("gateway", "/whoever")
+
+
+@pytest.mark.parametrize(("retries", "size"), [(False, 2), (True, MAX_RETRY_BODY_BYTES), (False, MAX_RETRY_BODY_BYTES)])
+@pytest.mark.parametrize("path", ["/models/churn/predict", "/v2/models/churn/infer"])
+def test_a_request_that_is_not_sent_again_has_the_same_path(
+    edge: Edge, admin: Path, path: str, retries: bool, size: int
+) -> None:
+    """HAProxy forwards it to itself; see edge/retries.py."""
+    with live(edge, admin, churn=EdgeModel("/models/churn", pool=SMALL, retries=retries)) as haproxy:
+        assert haproxy.edge.fetch(path, "POST", b"x" * size).body == SMALL.encode()
+        assert haproxy.servers[SMALL].requests[-1][0] == f"/_pool.small/-{path}"
 
 
 @pytest.mark.parametrize(

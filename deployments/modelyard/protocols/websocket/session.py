@@ -6,6 +6,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any
 
+from modelyard.errors import ModelNotFound
 from modelyard.http.asgi import Receive, Send, logged_error_response
 from modelyard.http.edge_headers import without_edge_start
 from modelyard.http.request import RequestIds, body_too_large
@@ -18,12 +19,19 @@ from modelyard.protocols.websocket.operations import END, BinaryOperation, Messa
 MAX_OPEN = 16
 """Requests of one socket that are processed at a time. Beyond them nothing is read, nor from a client that does not read."""
 
+CLOSE = {"type": "websocket.close", "code": 1012, "reason": "the model was moved or removed; connect again"}
+"""1012 is "service restart"."""
+
 WriteResponse = Callable[[Send], Awaitable[None]]
 """Sends all messages of a response."""
 
 
 class _Disconnected(Exception):
-    """The client has."""
+    """The client has, or this side."""
+
+
+class _Gone(Exception):
+    """The model was moved elsewhere, or removed."""
 
 
 class _Endpoints:
@@ -86,11 +94,14 @@ class WebSocketSession:
         # Started now, and not in its turn: requests that wait together share a batch.
         return partial(_write_one, group.create_task(self._respond(message, request_id)))
 
-    async def _respond(self, message: Message, request_id: str) -> Message:
+    async def _respond(self, message: Message, request_id: str) -> Message | None:
+        """None: close the socket."""
         try:
             endpoint, _, body = await self._of(message)
             self._check_size(endpoint, message, request_id)
             return await await_response(lambda reply: endpoint.start(body, b"", self._headers, reply, request_id))
+        except _Gone:
+            return None
         except Exception as error:  # noqa: BLE001 - the error is this request's response; the socket stays open
             return self._error(error, request_id)
 
@@ -104,14 +115,20 @@ class WebSocketSession:
                     await _send(part, send)
         except OSError:
             raise
+        except _Gone:
+            await _close(send)
         except Exception as error:  # noqa: BLE001 - as above
             last = self._error(error, request_id)
         await _send(last, send)
 
     async def _of(self, message: Message) -> tuple[CodecEndpoint[Any, Message], Callable[..., Message], bytes]:
-        """The endpoint for a message, what encodes a part of its response, and its bytes. Raises why the model is gone."""
+        """The endpoint for a message, what encodes a part of its response, and its bytes. Raises _Gone, or why the model cannot be
+        loaded."""
         while (successor := self._model.successor) is not None:
-            model = await successor()
+            try:
+                model = await successor()
+            except ModelNotFound:
+                raise _Gone from None
             self._endpoints = _Endpoints(model.versions.find(self._version), probabilities=self._probabilities)
             self._model = model
         own = self._endpoints
@@ -135,8 +152,18 @@ async def _write_all(responses: asyncio.Queue[WriteResponse], send: Send) -> Non
         await write(send)
 
 
-async def _write_one(response: asyncio.Task[Message], send: Send) -> None:
-    await _send(await response, send)
+async def _write_one(response: asyncio.Task[Message | None], send: Send) -> None:
+    message = await response
+    if message is None:
+        await _close(send)
+    else:
+        await _send(message, send)
+
+
+async def _close(send: Send) -> None:
+    """Close the socket behind the responses to earlier messages, and end the session."""
+    await send(CLOSE)
+    raise _Disconnected
 
 
 async def _send(message: Message, send: Send) -> None:
