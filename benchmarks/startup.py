@@ -38,6 +38,7 @@ def measure(folder: Path) -> StartUp:
     port = free_port()
     files = {path.name: path.read_text() for path in (ROOT / "serve_config" / "models").glob("*.yaml")}
     subject = modelyard(served, port, repository, files)
+    shutil.copytree(ROOT / "serve_config" / "pools", served / "serve_config" / "pools")
     url, log = f"http://127.0.0.1:{port}", served / "log"
 
     print(f"start-up with {len(files)} models", file=sys.stderr, flush=True)

@@ -65,9 +65,8 @@ def measure(folder: Path, repository: Path, answers: Sequence[Answer]) -> str:
         for title, each in sorted(memory.items(), key=lambda item: -sum(item[1]))
     ]
     text = (
-        f"{len(names)} models, scikit-learn and ONNX mixed; {pool['resident']} of them in memory, with {pool['used_bytes'] / 1e6:.0f} MB "
-        "of the pool's budget. "
-        "Every one was checked for its own answer."
+        f"{len(names)} models, scikit-learn and ONNX mixed; {pool['resident']} of them in memory, with "
+        f"{pool['used_bytes'] / 1e6:.0f} MB of the pool's budget. Every one was checked for its own answer."
     )
     return f"{text}\n\n{rows_table(rows)}\n\n{table(['process', 'number', 'MB', '% of a core, idle'], processes)}"
 

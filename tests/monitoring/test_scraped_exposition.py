@@ -10,7 +10,16 @@ import pytest
 import yaml
 
 from modelyard.telemetry.metrics.counters import VersionCounters
-from modelyard.telemetry.metrics.declarations import METRICS, REPLICA_STATES
+from modelyard.telemetry.metrics.declarations import (
+    METRICS,
+    MODEL_EVICTIONS,
+    MODEL_LOADS,
+    POOL_EVICTIONS,
+    POOL_LOADS,
+    POOL_REJECTED,
+    REPLICA_STATES,
+    RESIDENCIES,
+)
 from modelyard.telemetry.metrics.exposition import metrics_app
 from modelyard.telemetry.metrics.scrape_server import listen
 from modelyard.telemetry.metrics.snapshot import Exemplars, Key, Totals
@@ -28,12 +37,13 @@ class FakeHub:
 
     def __init__(self) -> None:
         self._counts = VersionCounters("iris", "1", ("predict", "grpc"), load_s=0.8)
-        names = {"model": "iris", "version": "1", "runtime": "onnx", "digest": "ab12"}
+        names = {"model": "iris", "version": "1", "runtime": "onnx", "digest": "ab12", "pool": "small"}
         self._gauges: dict[Key, float] = {
-            (metric.name, *map((names | {"state": state}).__getitem__, metric.labels)): 1.0
+            (metric.name, *map((names | {"state": state, "residency": residency}).__getitem__, metric.labels)): 1.0
             for metric in METRICS
             if metric.kind == "gauge"
             for state in REPLICA_STATES
+            for residency in RESIDENCIES
         }
 
     def snapshot(self) -> tuple[Totals, dict[Key, float], Exemplars]:
@@ -48,6 +58,8 @@ class FakeHub:
         counts.add_to(totals)
         totals.counters[("model_replica_starts_total", "iris", "deploy")] = 1
         totals.counters[("model_replica_deaths_total", "iris", "exit")] = 0
+        totals.counters |= {(metric.name, "iris"): 1 for metric in (MODEL_LOADS, MODEL_EVICTIONS)}
+        totals.counters |= {(metric.name, "small"): 1 for metric in (POOL_LOADS, POOL_EVICTIONS, POOL_REJECTED)}
         return totals, self._gauges, {}
 
 

@@ -11,8 +11,9 @@ from tests.collector import Collector
 from tests.serve.models import ECHO, MIRROR, SLOW
 from tests.serve.project import REPOSITORY, Project, Server
 
-CONFIG = Path(__file__).parents[2] / "serve_config" / "models"
-EXAMPLES = sorted(path.stem for path in CONFIG.glob("*.yaml"))
+CONFIG = Path(__file__).parents[2] / "serve_config"
+EXAMPLES = sorted(path.stem for path in CONFIG.glob("models/*.yaml"))
+"""Some with replicas of their own, the others in a pool."""
 
 
 @pytest.fixture(scope="session")
@@ -27,9 +28,10 @@ def server(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> It
     """Shared: a test that changes it must undo the change."""
     tracing = f"tracing: {{endpoint: '{collector.url}', sample: 0}}\nrequest_log: {{requests: all}}\n"
     project = Project(tmp_path_factory.mktemp("yard"), f"ray: {{cpus: 8}}\ndefault_model: echo\n{tracing}")
+    shutil.copytree(CONFIG / "pools", project.root / "serve_config" / "pools")
     for name in EXAMPLES:
         project.add_example(name)
-        (project.models / f"{name}.yaml").write_text((CONFIG / f"{name}.yaml").read_text())
+        shutil.copy(CONFIG / "models" / f"{name}.yaml", project.models)
     project.add_python("echo", ECHO)
     project.configure("echo", "runtime: python:model:Model\ntrusted: true\n")
     project.add_python("mirror", MIRROR)

@@ -69,12 +69,13 @@ def states_seen(server: Server, name: str) -> Iterator[set[object]]:
 
 
 def test_a_model_is_added_by_its_yaml_alone_and_no_other_process_restarts(fresh: Server) -> None:
-    before = {name: fresh.replicas(name) for name in EXAMPLES}
+    applications = [*EXAMPLES, "_pool.small"]
+    before = {name: fresh.replicas(name) for name in applications}
     fresh.project.add_python("twice", ECHO)
     fresh.project.configure("twice", TRUSTED)
     fresh.wait_for(lambda: fresh.responds("twice", {"instances": [4]}), what="the new model")
     assert fresh.predict("twice", {"instances": [4]}).json()["predictions"] == [8.0]
-    assert {name: fresh.replicas(name) for name in EXAMPLES} == before
+    assert {name: fresh.replicas(name) for name in applications} == before
 
 
 def test_an_invalid_edit_is_reported_with_its_place_and_changes_nothing(fresh: Server) -> None:

@@ -1,6 +1,7 @@
 """Commands with a running server."""
 
 import json
+import shutil
 
 from tests.serve.conftest import EXAMPLES
 from tests.serve.project import Server
@@ -25,10 +26,7 @@ def test_a_plan_without_changes_is_empty_and_a_plan_with_a_change_gives_the_reas
     assert "no changes" in server.command("plan").stdout
     text = (server.project.models / "iris.yaml").read_text()
     other = server.project.root / "other"
-    (other / "models").mkdir(parents=True)
-    for path in server.project.models.iterdir():
-        (other / "models" / path.name).write_text(path.read_text())
-    (other / "server.yaml").write_text((server.project.root / "serve_config" / "server.yaml").read_text())
+    shutil.copytree(server.project.root / "serve_config", other)
     (other / "models" / "iris.yaml").write_text(f"{text}\nlimits: {{timeout_s: 7}}\n")
     planned = server.command("plan", "--config", "other", "--exit-code", "-o", "json", check=False)
     assert planned.returncode == 2

@@ -15,10 +15,10 @@ ECHO_BODY = {"instances": [4]}
 
 
 def test_a_killed_replica_is_replaced(server: Server) -> None:
-    old = server.replicas("iris")
-    server.kill("ray::ServeReplica:iris:")
-    server.wait_for(lambda: not set(server.replicas("iris")) <= set(old), what="a new replica")
-    server.wait_for(lambda: server.get("/models/iris").json().get("state") == "READY", what="the model")
+    old = server.replicas("breast-cancer")
+    server.kill("ray::ServeReplica:breast-cancer:")
+    server.wait_for(lambda: not set(server.replicas("breast-cancer")) <= set(old), what="a new replica")
+    server.wait_for(lambda: server.get("/models/breast-cancer").json().get("state") == "READY", what="the model")
 
 
 @pytest.mark.parametrize("agent", ["ray::DashboardAgent", "ray::RuntimeEnvAgent"])
@@ -28,10 +28,10 @@ def test_a_ray_agent_that_dies_is_restarted_and_new_replicas_start(server: Serve
     server.wait_for(
         lambda: any(agent in line and pid not in before for pid, line in server.processes().items()), what="the agent"
     )
-    old = server.replicas("iris")
-    server.kill("ray::ServeReplica:iris:")
-    server.wait_for(lambda: not set(server.replicas("iris")) <= set(old), what="a new replica")
-    server.wait_for(lambda: server.get("/models/iris").json().get("state") == "READY", what="the model")
+    old = server.replicas("breast-cancer")
+    server.kill("ray::ServeReplica:breast-cancer:")
+    server.wait_for(lambda: not set(server.replicas("breast-cancer")) <= set(old), what="a new replica")
+    server.wait_for(lambda: server.get("/models/breast-cancer").json().get("state") == "READY", what="the model")
     assert server.pids("/raylet --") == raylet
 
 

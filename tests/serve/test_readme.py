@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from modelyard.config.load import load
 from tests.serve.project import COMMAND, Server
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
 ASKED = re.findall(r"```bash\n(.*?)```\n```json\n(.*?)```", README, re.DOTALL)
+FILES = re.findall(r"```yaml\n# (serve_config/\S+)\n(.*?)```", README, re.DOTALL)
 BIN = str(Path(COMMAND).parent)
 CHANGES = re.findall(
     r"```bash\n(.*?)```", README.partition("## Update, roll back or delete a model")[2].partition("\n## ")[0], re.DOTALL
@@ -55,8 +59,20 @@ def test_a_command_of_the_readme_prints_what_it_shows(server: Server, command: s
 
 def test_every_example_model_is_used_in_the_readme() -> None:
     sent = {name for command, _ in ASKED for name in re.findall(r"models/([\w-]+)/predict", command)}
-    configured = {path.stem for path in (Path(__file__).parents[2] / "serve_config" / "models").glob("*.yaml")}
+    configured = {path.stem for path in (ROOT / "serve_config" / "models").glob("*.yaml")}
     assert sent == configured
+
+
+@pytest.mark.parametrize(("path", "shown"), FILES, ids=[path for path, _ in FILES])
+def test_a_file_of_the_examples_has_the_settings_that_the_readme_shows(path: str, shown: str) -> None:
+    assert yaml.safe_load(shown).items() <= yaml.safe_load((ROOT / path).read_text()).items()
+
+
+def test_the_examples_in_the_pool_and_the_one_that_scales_are_those_of_the_readme() -> None:
+    models = {model.name: model for model in load(ROOT / "serve_config", {}).models}
+    assert sorted(name for name, model in models.items() if not model.pool) == ["breast-cancer", "zen"]
+    assert [name for name, model in models.items() if model.replicas.max > 1] == ["breast-cancer"]
+    assert "Five of the examples are in the pool `small`" in README
 
 
 def test_the_steps_of_the_readme_serve_a_model_change_it_and_remove_it(server: Server) -> None:

@@ -33,8 +33,15 @@ class RecordFilter:
         )
 
 
+def application_of(config: Config, model: str) -> str:
+    """The application whose replicas run a model: its pool's, or its own, which has its name."""
+    spec = next((each for each in config.models if each.name == model), None)
+    pool = config.pool_of(spec) if spec else None
+    return pool.application if pool else model
+
+
 def replica_logs(config: Config, name: str, *, replica: str = "", previous: bool = False) -> list[ReplicaFiles]:
-    """The replicas of a model that have logs on this machine, sorted by their last record.
+    """The replicas of an application that have logs on this machine, sorted by their last record.
 
     `replica` selects replicas by id or id prefix, `previous` the last one that has ended.
     """

@@ -115,7 +115,7 @@ def _pool_line(pool: "PoolStatus", width: int | None) -> Text:
         "loading": pool.loading,
         "failed": pool.failed,
     }
-    counts = ", ".join(f"{n} {what}" for what, n in numbers.items() if n or what in ("resident", "cold"))
+    counts = ", ".join(f"{n} {what}" for what, n in numbers.items() if n or what == "resident")
     text = (
         f"pool {pool.name}: {pool.replicas}/{pool.replicas_wanted} replicas, {pool.models} models ({counts}), "
         f"memory {size_text(pool.used_bytes)} of {size_text(pool.budget_bytes)}"

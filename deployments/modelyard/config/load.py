@@ -12,7 +12,7 @@ from modelyard.config.conflicts import claim, conflicts, name_in, pool_conflicts
 from modelyard.config.diagnostic import Diagnostic, SpecError, sorted_diagnostics
 from modelyard.config.ignored_files import ignored_files, is_model_file
 from modelyard.config.model_spec import ModelSpec
-from modelyard.config.pool_checks import Member, misplaced_keys, mixed_trust, unknown_pool
+from modelyard.config.pool_checks import Member, misplaced_keys, mixed_trust, pools_on_cluster, unknown_pool
 from modelyard.config.pool_spec import PoolSpec
 from modelyard.config.server_checks import missing_tracing_extra, server_errors, unknown_default_model
 from modelyard.config.server_spec import ServerSpec
@@ -96,6 +96,7 @@ def load(config_dir: Path, environ: Map[str, str], cache: SpecCache | None = Non
     claims = [claimed for each in models if (claimed := claim(each.document))]
     problems += conflicts(claims)
     problems += pool_conflicts(each.document for each in pools)
+    problems += pools_on_cluster(server, [each.document for each in pools])
     problems += _pool_problems(server_file, shared, pools, models, str(config_dir / POOLS_FOLDER))
     problems += unknown_default_model(server, server_file, [claimed.name for claimed in claims])
     problems += missing_tracing_extra(server, server_file)

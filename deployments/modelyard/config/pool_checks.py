@@ -1,4 +1,5 @@
-"""Checks models against pools: unknown pools, keys that belong to the pool, and which models may share a process. Pure."""
+"""Checks models against pools: unknown pools, keys that belong to the pool, which models may share a process; and that the server
+may have pools. Pure."""
 
 import difflib
 from collections import defaultdict
@@ -6,11 +7,13 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 
+from modelyard.config.conflicts import name_in
 from modelyard.config.defaults import POOL_KEYS
 from modelyard.config.diagnostic import Diagnostic
 from modelyard.config.model_spec import ModelSpec, is_model_name
+from modelyard.config.server_spec import ServerSpec
 from modelyard.config.source_text import Span
-from modelyard.config.tree import Mapping, Scalar
+from modelyard.config.tree import Document, Mapping, Scalar
 
 POOLED_KEYS = ("load", "pinned")
 """Keys of a model that have no effect without a pool."""
@@ -41,6 +44,15 @@ def unknown_pool(keys: Mapping, pools: Map[str, str], folder: str) -> Iterator[D
     else:
         hint = f"create {folder}/{name}.yaml"
     yield node.span.diagnostic(f"there is no pool {name!r}", hint)
+
+
+def pools_on_cluster(server: ServerSpec, pools: Iterable[Document]) -> Iterator[Diagnostic]:
+    """An error for each pool if the server runs on a cluster: requests find the pool of a model by maps of the edge alone."""
+    if server.ray.address == "local":
+        return
+    for _, place in filter(None, map(name_in, pools)):
+        wrong = f"there are no pools on a cluster (ray.address is {server.ray.address}): requests would not reach their models"
+        yield place.diagnostic(wrong, "remove this file, and `pool` from the files of its models")
 
 
 def misplaced_keys(own: Mapping, merged: Mapping, pools: Map[str, str], folder: str) -> Iterator[Diagnostic]:

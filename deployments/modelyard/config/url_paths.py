@@ -19,6 +19,12 @@ _RESERVED = (
 _WELL_FORMED = re.compile(ROUTE)
 
 
+def application_text(application: str) -> str:
+    """The name of an application for the operator: a model's name, or "pool <name>"."""
+    is_pool = application.startswith(APPLICATION_PREFIX)
+    return f"pool {application.removeprefix(APPLICATION_PREFIX)}" if is_pool else application
+
+
 def is_route(text: str) -> bool:
     """Whether the text is a valid route."""
     return _WELL_FORMED.fullmatch(text) is not None

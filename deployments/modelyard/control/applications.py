@@ -17,7 +17,7 @@ from modelyard.control.catalogue_entries import catalogue_entry
 from modelyard.control.moves import places
 from modelyard.control.pools import POOL_IMPORT, pooled_application
 from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, settings_of
-from modelyard.edge.model_maps import EdgeModel
+from modelyard.edge.model_maps import SPREAD_ABOVE, EdgeModel
 from modelyard.ray_serve.application import (
     GATEWAY_DEPLOYMENT,
     MODEL_DEPLOYMENT,
@@ -86,21 +86,31 @@ def serve_config(
 
 def edge_models(config: ServeConfig) -> dict[str, EdgeModel]:
     """The models of a config, for the edge."""
+    targets = {pool["name"]: _target_in_flight(pool) for pool in config["pools"]}
     return {
-        current["name"]: _edge_model(current, target)
+        current["name"]: _edge_model(current, target, targets)
         for current, target in places(config)
         if current["name"] != GATEWAY
     }
 
 
-def _edge_model(current: ServeConfig, target: ServeConfig) -> EdgeModel:
+def _edge_model(current: ServeConfig, target: ServeConfig, targets: Mapping[str, int]) -> EdgeModel:
+    """`targets` are those of autoscaling, by pool."""
     return EdgeModel(
         current["route_prefix"],
         settings_of(current)["limits"]["timeout_s"],
         retries=current["args"]["spec"]["retry"] != "never",
         pool=current.get(POOL, ""),
+        spread_above=targets.get(current.get(POOL, ""), SPREAD_ABOVE),
         moves_out_to=target["route_prefix"] if POOL in current and POOL not in target else "",
     )
+
+
+def _target_in_flight(pool: ServeConfig) -> int:
+    """As a whole number. Without autoscaling it is the default one."""
+    (deployment,) = pool["deployments"]
+    target: float = deployment.get("autoscaling_config", {}).get("target_ongoing_requests", SPREAD_ABOVE)
+    return max(1, round(target))
 
 
 def edge_applications(config: ServeConfig) -> set[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 
+from modelyard.config.url_paths import application_text
 from modelyard.control.append_file import AppendFile
 from modelyard.text.timestamps import utc_timestamp
 
@@ -35,7 +36,7 @@ class Death:
     @property
     def line(self) -> str:
         """One line for the terminal."""
-        return f"{self.model}: replica {self.replica} died: {self.detail}{lost_text(self.requests)}"
+        return f"{application_text(self.model)}: replica {self.replica} died: {self.detail}{lost_text(self.requests)}"
 
     @property
     def time(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from modelyard.control.pools import last_reports
 from modelyard.control.status import Running
 from modelyard.ray_serve.live_settings import Settings, SettingsChange
-from modelyard.ray_serve.pool_report import ModelReport, PoolReports
+from modelyard.ray_serve.pool_report import PoolReports
 
 
 class Hub(Protocol):
@@ -18,7 +18,7 @@ class Hub(Protocol):
     def settings_since(self, known: Mapping[str, int]) -> dict[str, SettingsChange | None]:
         """What has changed since these versions, for every application that has settings."""
 
-    def pool_reports(self) -> dict[str, dict[str, ModelReport]]:
+    def pool_reports(self) -> PoolReports:
         """The last report of each replica of a pool."""
 
 

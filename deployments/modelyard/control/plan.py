@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from modelyard.config.url_paths import application_text
 from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, versions_of
+from modelyard.text.sizes import size_text
 
 CONFIRM = "--allow-removals"
 """The option that confirms a plan."""
@@ -105,9 +107,7 @@ def _changes(name: str, old: ServeConfig, new: ServeConfig) -> Iterator[Action]:
 
 def _place(application: ServeConfig) -> str:
     pool = application.get(POOL)
-    return (
-        f"pool {pool.partition('.')[2]}" if pool else "replicas of its own"
-    )  # pool_spec.APPLICATION_PREFIX ends in a dot
+    return application_text(pool) if pool else "replicas of its own"
 
 
 def _restart_reasons(old: ServeConfig, new: ServeConfig) -> Iterator[str]:
@@ -126,7 +126,7 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: st
         if isinstance(old or new, dict) and isinstance(new or old, dict):
             yield from _differences(old or {}, new or {}, f"{prefix}{key}.")
         elif old != new:
-            yield f"{prefix}{key} {_shown(old)} -> {_shown(new)}"
+            yield f"{prefix}{key} {_shown(old, key)} -> {_shown(new, key)}"
 
 
 def _update(key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
@@ -143,8 +143,10 @@ def _update(key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> It
     yield from _differences(old, new)
 
 
-def _shown(value: Any) -> str:
-    return "none" if value is None else str(value)
+def _shown(value: Any, key: str = "") -> str:
+    if value is None:
+        return "none"
+    return size_text(value) if key == "memory" else str(value)
 
 
 def _versions(application: ServeConfig) -> str:

@@ -1,6 +1,6 @@
-"""Reads Serve's details, which hold the settings of every model, as rarely as is possible without missing a change.
+"""Reads Serve's details, which hold the arguments of every application, as rarely as is possible without missing a change.
 
-With a thousand models in a pool, the details cost Serve's controller a third of a second of CPU, and its statuses a millisecond.
+The details of hundreds of applications cost Serve's controller a third of a second of CPU, and its statuses a millisecond.
 """
 
 import time

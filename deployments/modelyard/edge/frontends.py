@@ -9,6 +9,7 @@ from modelyard.edge.error_responses import grpc_error, problem_response
 from modelyard.edge.grpc_frontend import render_grpc
 from modelyard.edge.http_frontend import render_http
 from modelyard.edge.model_maps import Models
+from modelyard.edge.pool_spread import TABLE_SECTION
 from modelyard.edge.request_rules import BUFFER_BYTES, MAX_HEADERS
 from modelyard.edge.takeover import render_newest_backends
 from modelyard.edge.tls import BUNDLE_FILE, CLIENT_CA_FILE
@@ -43,6 +44,7 @@ defaults edge
 {http}
 {grpc}
 {newest}
+{in_flight}
 # Metrics for Prometheus. Serve's own frontend for them listens on all interfaces, on a random port.
 frontend edge_metrics from edge
     bind {metrics_bind}
@@ -87,6 +89,7 @@ def render(server: ServerSpec, models: Models, *, connections: int, starting: bo
             start_time_rules=start_time_rules,
         ),
         newest=render_newest_backends(),
+        in_flight=TABLE_SECTION,
         metrics_bind=f"{_address(server.metrics.host)}:{server.metrics.edge_port}",
         starting_backend=STARTING_BACKEND,
         starting_grpc=grpc_error(Status.UNAVAILABLE, "the server is starting"),

@@ -9,6 +9,7 @@ from modelyard.config.server_spec import ServerSpec
 from modelyard.edge.error_responses import grpc_error, grpc_errors
 from modelyard.edge.frontend_start import render_start
 from modelyard.edge.model_maps import IS_STOPPING, REPLICAS_FILE, SET_APPLICATION, TIMEOUT
+from modelyard.edge.pool_spread import RULES as SPREAD_RULES
 from modelyard.edge.request_rules import MAX_HEADERS_BYTES
 from modelyard.edge.retries import MAX_RETRY_BODY_BYTES, STREAM_RULE
 from modelyard.edge.retries import RULES as RETRY_RULES
@@ -60,7 +61,7 @@ TEMPLATE = """\
     # A live replica answers within its time limit, if only with DEADLINE_EXCEEDED. A stream may be idle for long.
     http-request set-timeout server {timeout} if known !stream
 {retry_rules}
-    {newest_choice}
+{spread_rules}    {newest_choice}
     use_backend http-%[var(txn.app)] if known has_replica
     default_backend {default}
 
@@ -92,6 +93,7 @@ def render_grpc(server: ServerSpec, *, bind: str, connections: int, default: str
         set_application=SET_APPLICATION,
         timeout=TIMEOUT,
         retry_rules=RETRY_RULES + STREAM_RULE,
+        spread_rules=SPREAD_RULES,
         newest_choice=NEWEST["grpc"].choice,
         default=default,
     )

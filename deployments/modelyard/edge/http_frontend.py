@@ -18,6 +18,7 @@ from modelyard.edge.model_maps import (
     TIMEOUT,
     Models,
 )
+from modelyard.edge.pool_spread import RULES as SPREAD_RULES
 from modelyard.edge.request_rules import render_request_rules
 from modelyard.edge.retries import MAX_RETRY_BODY_BYTES
 from modelyard.edge.retries import RULES as RETRY_RULES
@@ -107,7 +108,7 @@ TEMPLATE = """\
     # A pool has one route for all its models. Its requests always have it, so that a retry can go to Serve's proxy.
     http-request set-var(txn.route) str(/),concat(,txn.app) if pooled
     http-request set-path %[var(txn.route)]{wake_prefix}%[path] if pooled known has_replica or pooled known wakes
-    {newest_choice}
+{spread_rules}    {newest_choice}
     use_backend http-%[var(txn.app)] if known has_replica
     use_backend http-%[var(txn.app)] if known wakes
     default_backend {default}
@@ -169,6 +170,7 @@ def render_http(
         retry_rules=RETRY_RULES,
         names=NAMES_FILE,
         wake_prefix=WAKE_PREFIX,
+        spread_rules=SPREAD_RULES,
         newest_choice=NEWEST["http"].choice,
         default=default,
         no_replica=problem_response(

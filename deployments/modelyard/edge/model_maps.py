@@ -20,13 +20,17 @@ POOLS_FILE = "pools.map"
 """Model to its pool's application, of models in pools."""
 POOL_ROUTES_FILE = "pool-routes.map"
 """As ROUTES_FILE, of models in pools."""
-LIVE_FILES = (TIMEOUTS_FILE, NO_RETRY_FILE, POOLS_FILE, POOL_ROUTES_FILE)
+SPREAD_FILE = "spread.map"
+"""Requests in flight to a model of a pool above which its requests go to any replica, where that is not SPREAD_ABOVE."""
+LIVE_FILES = (TIMEOUTS_FILE, NO_RETRY_FILE, POOLS_FILE, POOL_ROUTES_FILE, SPREAD_FILE)
 """The maps that change in the running HAProxy. ROUTES_FILE does not: the replicas of before answer at the routes of before."""
 REPLICAS_FILE = "replicas.map"
 """Applications that have replicas. The launcher writes it at each start of HAProxy, from Serve's configuration file."""
 STATE_FILE = "state.map"
 """Empty until the server is about to stop; then it holds STOPPING."""
 STOPPING = "stopping"
+SPREAD_ABOVE = 8
+"""The default target of autoscaling for one replica."""
 MAX_TIMEOUT_MS = 3_600_000
 """For a model that is not in TIMEOUTS_FILE; equals the frontends' `timeout server`."""
 TIMEOUT_MARGIN_S = 3.0
@@ -58,6 +62,8 @@ class EdgeModel:
     """Whether a request whose replica died is sent to another replica."""
     pool: str = ""
     """The application of its pool; "" if the model has an application of its own."""
+    spread_above: int = SPREAD_ABOVE
+    """Of a model in a pool: requests in flight, in all replicas, above which its requests go to any replica; see `pool_spread`."""
     moves_out_to: str = ""
     """Of a model that is about to leave its pool: the route of the application of its own."""
 
@@ -82,6 +88,9 @@ def render_maps(models: Models) -> dict[str, str]:
         POOL_ROUTES_FILE: _map({f"{route}/": name for name, route in pooled.items()}),
         TIMEOUTS_FILE: _map(
             {name: round((model.timeout_s + TIMEOUT_MARGIN_S) * 1000) for name, model in models.items()}
+        ),
+        SPREAD_FILE: _map(
+            {name: each.spread_above for name, each in models.items() if each.spread_above != SPREAD_ABOVE}
         ),
         POOLS_FILE: _map({name: model.pool for name, model in models.items() if model.pool}),
         NO_RETRY_FILE: _map({name: 1 for name, model in models.items() if not model.retries}),

@@ -62,8 +62,9 @@ class OipServerRoutes:
         return json_response(await self._statistics.of_all(entries))
 
     async def _load_or_unload(self, name: str, action: str, body: bytes) -> HttpResponse:
+        document = _document(body)
         if action == "load":
-            await self._repository.load(name, has_parameters=bool(_document(body).get("parameters")))
+            await self._repository.load(name, has_parameters=bool(document.get("parameters")))
         else:
             await self._repository.unload(name)
         return json_response({})

@@ -12,6 +12,12 @@ def unknown_version(model_name: str, version: str, served: Iterable[str]) -> Mod
     return ModelNotFound(f"model {model_name!r} has no version {version!r} here; served: {', '.join(served)}")
 
 
+def unknown_label(model_name: str, label: str, labels: Iterable[str]) -> ModelNotFound:
+    """The error for a label that no version has."""
+    existing = f"labels: {', '.join(labels)}" if labels else "it has no labels"
+    return ModelNotFound(f"no version of model {model_name!r} has the label {label!r}; {existing}")
+
+
 @dataclass(frozen=True, slots=True)
 class VersionNames:
     """What names the versions of a model in a path, whether the model is loaded or not."""
@@ -83,6 +89,5 @@ class Versions:
     def labelled(self, label: str) -> RunningVersion:
         """The version with this label. Raises ModelNotFound."""
         if label not in self.labels:
-            existing = f"labels: {', '.join(self.labels)}" if self.labels else "it has no labels"
-            raise ModelNotFound(f"no version of model {self._model_name!r} has the label {label!r}; {existing}")
+            raise unknown_label(self._model_name, label, self.labels)
         return self._versions[self.labels[label]]

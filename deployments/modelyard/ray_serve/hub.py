@@ -39,6 +39,9 @@ SAVE_INTERVAL_S = 1.0
 MAX_CONCURRENT_CALLS = 100_000
 """Each process has one open call, which waits for a refresh request."""
 
+Reports = Mapping[str, dict[str, Any]]
+"""See `pool_report.PoolReports`."""
+
 log = logging.getLogger(__name__)
 
 
@@ -65,7 +68,7 @@ class Hub:
         self._started = time.time()
         self._refreshes = RefreshRequests(last_id=time.time_ns())
         self._saved_at = 0.0
-        self._pool_reports: RecentReports[dict[str, Any]] = RecentReports()
+        self._pool_reports: RecentReports[dict[str, Any]] = RecentReports(first_version=time.time_ns())
         self._lock = threading.Lock()  # scrapes run in other threads
         listen(config.host, config.port, metrics_app(self._read))
 
@@ -122,9 +125,9 @@ class Hub:
         else:
             self._pool_reports.add(replica, models)
 
-    def pool_reports(self) -> dict[str, dict[str, Any]]:
-        """The last report of each replica of a pool; see `pool_report.PoolReports`."""
-        return dict(self._pool_reports.current())
+    def pool_reports(self, known: int) -> tuple[int, Reports | None]:
+        """The last report of each replica of a pool; see `RecentReports.since`."""
+        return self._pool_reports.since(known)
 
     def traffic(self) -> dict[str, Traffic]:
         """The traffic of the last minute by model."""
@@ -177,6 +180,8 @@ class HubClient:
 
     def __init__(self) -> None:
         self._actor: ActorHandle | None = None
+        self._reports: tuple[int, Reports] = (0, {})
+        """With their version."""
 
     def push(self, push: Push) -> None:
         """See `pusher.SnapshotSink`."""
@@ -211,10 +216,13 @@ class HubClient:
         """See Hub."""
         self._call("report_pool", replica, models)
 
-    def pool_reports(self) -> dict[str, dict[str, Any]]:
-        """See Hub."""
-        reports: dict[str, dict[str, Any]] = self._call("pool_reports")
-        return reports
+    def pool_reports(self) -> Reports:
+        """The last report of each replica of a pool. While they do not change, this is the same object."""
+        known, _ = self._reports
+        version, reports = self._call("pool_reports", known)
+        if reports is not None:
+            self._reports = version, reports
+        return self._reports[1]
 
     def model_totals(self, models: Sequence[str]) -> ModelTotals:
         """See Hub."""

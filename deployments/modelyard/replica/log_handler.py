@@ -108,7 +108,15 @@ def open_log(files: ReplicaFiles) -> None:
 
 
 def _remove_old(files: ReplicaFiles) -> None:
-    logs = sorted(files.log.parent.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
+    """Another replica may do the same at the same time."""
+    logs = sorted(files.log.parent.glob("*.jsonl"), key=_modified)
     for path in logs[:-MAX_LOGS]:
         for each in path.parent.glob(f"{path.stem}.*"):
             each.unlink(missing_ok=True)
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

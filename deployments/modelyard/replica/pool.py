@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from itertools import count
 from typing import Any
 
-from modelyard.errors import ModelyardError, NotSupported
+from modelyard.errors import ModelNotReady, ModelyardError, NotSupported
 from modelyard.inference.worker import Worker
 from modelyard.protocols.versions import VersionNames
 from modelyard.ray_serve.application import ModelArgs
@@ -87,6 +87,7 @@ class Pool:
         self._configs = count()
         self._background = BackgroundLoads(self._load_without_request, changed)
         self.dispatch = dispatch(self._load_for_request)
+        self.dispatch.not_ready = self.not_ready
 
     # Changes
 
@@ -113,7 +114,7 @@ class Pool:
     def _change(self, model: ModelState, raw: Mapping[str, Any]) -> None:
         was_eager, before, fingerprint = _is_eager(model), model.wanted, raw["fingerprint"]
         model.raw = raw
-        if before.fingerprint != fingerprint:
+        if changed := before.fingerprint != fingerprint:
             known = (each for each in (model.good, model.candidate) if each and each.fingerprint == fingerprint)
             model.wanted = next(known, None) or self._enter(raw)
             if before not in (model.good, model.candidate):
@@ -122,8 +123,8 @@ class Pool:
         self._pin(model)
         if model.good in (None, model.wanted):
             self._apply_settings(model)
-        if model.wanted is not model.good and (model.good is not None or _is_eager(model)):
-            self._background.add(model, first=True)
+        if model.wanted is not model.good and (model.good is not None or changed or _is_eager(model)):
+            self._background.add(model, first=True)  # a lazy one too: what cannot be loaded is rolled back
         elif _is_eager(model) and not was_eager and model.server is None:
             self._background.add(model)
 
@@ -187,6 +188,11 @@ class Pool:
                 loading.result()  # raises what is wrong with the pool itself
         self.dispatch.named(name)  # raises the error for a name that the pool does not have
         raise AssertionError(name)
+
+    def not_ready(self, name: str) -> ModelNotReady | None:
+        """See `PoolDispatch.not_ready`."""
+        model = self._models.get(name)
+        return None if model is None else model.not_ready(self._clock())
 
     async def _load_without_request(self, model: ModelState) -> None:
         """See `BackgroundLoads`."""

@@ -1,12 +1,12 @@
 """All paths of a pool's replica: finds the model of a request, in every protocol, and waits where it is not loaded."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import cast
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.edge.http_frontend import WAKE_PREFIX
-from modelyard.errors import ModelNotFound
+from modelyard.errors import ModelNotFound, ModelNotReady
 from modelyard.http.asgi import (
     HttpStream,
     Receive,
@@ -28,6 +28,7 @@ from modelyard.protocols.grpc.stream_endpoint import InferOther
 from modelyard.protocols.grpc.unary import UnaryResponse
 from modelyard.protocols.unknown_model import TRITON_UNKNOWN_MODEL, UNKNOWN_MODEL, unknown_model, unknown_path
 from modelyard.protocols.versions import VersionNames
+from modelyard.replica.cold_readiness import readiness
 from modelyard.replica.dispatch import Dispatch, waiting_paths
 from modelyard.replica.pool_grpc import NAME_OF, PoolMethod, pool_stream
 from modelyard.replica.pooled_model import Load, PooledModel
@@ -57,6 +58,8 @@ class PoolDispatch:
         self._limits: Counter[int] = Counter()
         self._fast_path: FastPath | None = None
         self._ids = RequestIds()
+        self.not_ready: Callable[[str], ModelNotReady | None] = lambda name: None
+        """Why a request to a model that is not loaded would get an error; None if it would load the model."""
         self._methods = [PoolMethod(self, name) for name in NAME_OF]
         self.path_prefix = f"{route}{WAKE_PREFIX}"
         """Precedes all paths on the slow path, where only the route of the application leads to this replica."""
@@ -107,6 +110,7 @@ class PoolDispatch:
     def set_waiting(self, spec: ModelSpec, names: VersionNames) -> None:
         """Let requests to this model wait until it is loaded: it is known, but it is not loaded, or not any more."""
         model = self._add(spec)
+        model.names = names
         self._retire(model)
         self._set_paths(model, {path: WaitingEndpoint(model, path) for path in waiting_paths(spec, names)})
         self._limit_bodies()
@@ -180,6 +184,10 @@ class PoolDispatch:
             model = self.at(request.path)
         if model.dispatch is not None:
             return await model.dispatch.respond(request)
+        if model.names is not None and (ready := readiness(request, model.spec, model.names)) is not None:
+            if (error := self.not_ready(model.spec.name)) is not None:
+                raise error
+            return ready
 
         async def respond() -> HttpResponse | HttpStream:
             return await (await model.loaded()).respond(request)

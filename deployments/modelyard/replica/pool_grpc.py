@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Protocol
 
-from modelyard.errors import PayloadTooLarge
+from modelyard.errors import ModelNotReady, PayloadTooLarge
 from modelyard.http.endpoint import Endpoint, Header, Reply
 from modelyard.http.http1 import WholeResponse
 from modelyard.http.request import body_too_large
@@ -16,7 +16,8 @@ from modelyard.protocols.grpc.stream_call import GrpcStreamEndpoint, StreamReque
 from modelyard.protocols.grpc.stream_endpoint import METHOD as STREAM_INFER
 from modelyard.protocols.grpc.stream_endpoint import InferOther, begin, forward_to
 from modelyard.protocols.grpc.stream_responses import send_error
-from modelyard.protocols.grpc.unary import failure_response
+from modelyard.protocols.grpc.unary import UnaryEndpoint, failure_response
+from modelyard.replica.cold_readiness import check_version
 from modelyard.replica.dispatch import Dispatch
 from modelyard.replica.pooled_model import PooledModel, WaitingRequest
 
@@ -27,6 +28,7 @@ NAME_OF: Mapping[str, Callable[[Any], str]] = {
     "ModelConfig": attrgetter("name"),
 }
 """The unary methods on one model, and what reads its name from a message. It is field 1 of each message."""
+READY_PATH = methods(INFERENCE)["ModelReady"].path
 NAME_TAG = 0x0A
 """Of field 1: the field number times 8, plus 2 for length-prefixed bytes."""
 TAG_AT, LENGTH_AT, NAME_AT = PREFIX.size, PREFIX.size + 1, PREFIX.size + 2
@@ -46,6 +48,10 @@ class Pool(Protocol):
 
     def get(self, name: str) -> PooledModel | None:
         """The model of this name; None if the pool has none."""
+
+    @property
+    def not_ready(self) -> Callable[[str], ModelNotReady | None]:
+        """Why a request to a model that is not loaded would get an error; None if it would load the model."""
 
 
 class PoolMethod:
@@ -95,7 +101,20 @@ class PoolMethod:
 
         if model.dispatch is not None:
             return start(model.dispatch, reply)
+        if self._method.path == READY_PATH:  # such a question loads nothing
+            return UnaryEndpoint(self._method, self._ready, limit_bytes=limit).start(
+                body, content_type, headers, reply, request_id
+            )
         return WaitingRequest(model, start, reply, client_limit_s=timeout_s(timeout) if timeout else None)
+
+    async def _ready(self, message: Any, request_id: str) -> bytes:
+        model = self._pool.named(message.name)
+        if model.names is not None:
+            check_version(message.name, model.names, message.version or None)
+        if (error := self._pool.not_ready(message.name)) is not None:
+            raise error
+        response: bytes = self._method.response(ready=True).SerializeToString()
+        return response
 
     def _read_name(self, body: bytes, encoding: bytes) -> str:
         """The name in a message, without decoding the rest where it is the first field. Raises what is wrong with the message."""

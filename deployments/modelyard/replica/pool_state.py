@@ -130,6 +130,14 @@ class ModelState:
             evictions=self.evictions,
         )
 
+    def not_ready(self, now: float) -> ModelNotReady | None:
+        """Why it would not answer requests now, or not before its first load, which no request has begun; None if it would."""
+        if self.report(0).serves:
+            return None
+        if self.wanted.error:
+            return self.unavailable(now)
+        return ModelNotReady(f"model {self.name!r} is LOADING")
+
     def unavailable(self, now: float) -> ModelNotReady:
         """The error of a request while nothing can serve it."""
         configs = [each for each in (self.wanted, self.good) if each is not None and each.error]

@@ -8,6 +8,7 @@ from modelyard.config.model_spec import ModelSpec
 from modelyard.errors import DeadlineExceeded, ModelNotFound
 from modelyard.http.endpoint import Endpoint
 from modelyard.inference.service import CancelHandle
+from modelyard.protocols.versions import VersionNames
 from modelyard.replica.dispatch import Dispatch
 
 T = TypeVar("T")
@@ -20,12 +21,14 @@ Start = Callable[[Dispatch, Callable[[Any], None]], CancelHandle | None]
 class PooledModel:
     """What the pool knows of one model."""
 
-    __slots__ = ("_load", "dispatch", "paths", "spec", "waiting")
+    __slots__ = ("_load", "dispatch", "names", "paths", "spec", "waiting")
 
     def __init__(self, spec: ModelSpec, load: Load) -> None:
         self._load = load
         self.spec = spec
         """As last configured."""
+        self.names: VersionNames | None = None
+        """Of the versions that are served; set before it is loaded the first time."""
         self.dispatch: Dispatch | None = None
         """None while the model is not loaded."""
         self.paths: Mapping[bytes, Endpoint] = {}

@@ -2,12 +2,15 @@
 
 A process that ends leaves which models were called or loaded (`inference.running_requests`). The next replica of the pool on this
 machine counts that, before it loads a model. A model is free again when its arguments change.
+
+Several replicas may read and write at the same time: any file may be gone when it is read, and a record is replaced as a whole.
 """
 
 import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -50,16 +53,26 @@ class Quarantine:
         self._deaths: list[ModelDeath] = []
 
     def read(self) -> None:
-        """Read what replicas that have ended left. Files that cannot be read count as missing."""
+        """Read what replicas that have ended left, and delete what is too old to count.
+
+        Files that cannot be read count as missing.
+        """
         known = list(self._recorded())
         replicas = {death.replica for death in known}
         try:
-            found = [path for path in self._folder.glob("*.running") if path.stem not in replicas]
-            found = [path for path in found if path != self._files.running and not is_alive(path)]
-            known += [death for path in found for death in self._deaths_in(path)]
+            found = [path for path in self._folder.glob("*.running") if path != self._files.running]
         except OSError as error:
             logger.warning("cannot read %s: %s", self._folder, error)
-        self._deaths = [death for death in known if self._now() - death.at < WINDOW_S]
+            found = []
+        for path in found:
+            if is_alive(path):
+                continue
+            files = replace(self._files, replica=path.stem)
+            if not self._counts(_ended_at(files)):
+                _delete(path)
+            elif path.stem not in replicas:
+                known += _deaths_of(files)
+        self._deaths = [death for death in known if self._counts(death.at)]
 
     def bind(self, fingerprints: Mapping[str, str]) -> None:
         """Attribute what was found to the arguments that the models have now, by name."""
@@ -69,11 +82,14 @@ class Quarantine:
         ]
 
     def write(self) -> None:
-        """Record what was found for the replicas that follow."""
+        """Record what was found for the replicas that follow, beside what other replicas have recorded since."""
+        recorded = [death for death in self._recorded() if self._counts(death.at)]
+        known = {(death.replica, death.model) for death in recorded}
+        deaths = recorded + [death for death in self._deaths if (death.replica, death.model) not in known]
         path = self._folder / FILE
         partial = path.with_suffix(f".{self._files.replica}")
         try:
-            partial.write_bytes(orjson.dumps([asdict(death) for death in self._deaths]))
+            partial.write_bytes(orjson.dumps([asdict(death) for death in deaths]))
             partial.replace(path)
         except OSError as error:
             logger.warning("cannot write %s: %s", path, error)
@@ -97,17 +113,34 @@ class Quarantine:
         except (OSError, ValueError, TypeError) as error:
             logger.warning("cannot read %s: %s", self._folder / FILE, error)
 
-    def _deaths_in(self, running: Path) -> Iterator[ModelDeath]:
-        files = replace(self._files, replica=running.stem)
-        record = files.read_exit()
-        if record is not None and record.reason in ("stopped", "health_check"):
-            return  # Serve has ended it
-        calls = read_calls(running)
-        thread = record.thread if record is not None else ""
-        if fatal := CURRENT_THREAD.search(files.read_fatal()):
-            thread = fatal[1]
-        if thread:
-            calls = tuple(call for call in calls if call.thread == thread)
-        at = max(path.stat().st_mtime for path in (running, files.exit, files.fatal) if path.exists())
-        for model in {call.model for call in calls if call.model}:
-            yield ModelDeath(files.replica, model, at)
+    def _counts(self, at: float) -> bool:
+        return self._now() - at < WINDOW_S
+
+
+def _ended_at(files: ReplicaFiles) -> float:
+    """When a process ended: it has written a file last. 0 if its files are gone."""
+    at = 0.0
+    for path in (files.running, files.exit, files.fatal):
+        with suppress(OSError):
+            at = max(at, path.stat().st_mtime)
+    return at
+
+
+def _delete(path: Path) -> None:
+    with suppress(OSError):  # another replica has deleted it, or it is no file
+        path.unlink()
+
+
+def _deaths_of(files: ReplicaFiles) -> Iterator[ModelDeath]:
+    record = files.read_exit()
+    if record is not None and record.reason in ("stopped", "health_check"):
+        return  # Serve has ended it
+    calls = read_calls(files.running)
+    thread = record.thread if record is not None else ""
+    if fatal := CURRENT_THREAD.search(files.read_fatal()):
+        thread = fatal[1]
+    if thread:
+        calls = tuple(call for call in calls if call.thread == thread)
+    at = _ended_at(files)
+    for model in {call.model for call in calls if call.model}:
+        yield ModelDeath(files.replica, model, at)

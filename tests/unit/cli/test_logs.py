@@ -187,3 +187,14 @@ def test_following_starts_again_with_a_file_that_was_started_again(logs: Logs):
     logs.path("churn", "a").unlink()
     logs.write("churn", "a", "new")
     assert texts(follower) == ["new"]
+
+
+def test_a_model_of_a_pool_has_the_logs_of_its_pool(logs: Logs, project: ProjectFolder):
+    (project.config / "pools").mkdir()
+    project.write("pools/small.yaml", "name: small\nmemory: 1GiB\n")
+    project.model("churn", "pool: small\n")
+    project.model("alone")
+    logs.write("_pool.small", "a", "hello")
+    logs.write("alone", "b", "another")
+    assert project.run("logs", "churn").stdout.splitlines()[0] == "==> _pool.small a <=="
+    assert project.run("logs", "alone").stdout.splitlines()[0] == "==> alone b <=="

@@ -180,3 +180,16 @@ def test_a_budget_larger_than_this_machine_is_a_warning(folder):
 def test_pools_in_the_servers_file_are_an_error_that_says_where_they_go(folder):
     reported = folder.write({"server.yaml": "pools: {small: {}}\n"}).reported()
     assert reported == ["server.yaml:1:1: unknown key 'pools'; write a file for each pool in the folder pools"]
+
+
+def test_a_pool_on_a_cluster_is_an_error_at_its_name(folder):
+    files = {
+        "server.yaml": "ray: {address: 'head:6379'}",
+        "pools/small.yaml": "memory: 1GiB\nname: small\n",
+        "models/m.yaml": "name: m\npool: small\n",
+    }
+    assert folder.write(files).reported() == [
+        "pools/small.yaml:2:7: there are no pools on a cluster (ray.address is head:6379): requests would not reach their models; "
+        "remove this file, and `pool` from the files of its models"
+    ]
+    assert folder.write({"server.yaml": "ray: {address: local}"}).load().models[0].pool == "small"

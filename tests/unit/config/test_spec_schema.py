@@ -1,6 +1,7 @@
 """The JSON Schemas for editors are current and agree with the specs."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,20 @@ def test_the_hover_text_is_the_specs_own(name, spec):
     assert own.items() <= described(SCHEMAS[name]).items()
 
 
-@pytest.mark.parametrize("path", sorted((SERVE_CONFIG / "models").glob("*.yaml")), ids=lambda path: path.stem)
-def test_the_example_models_are_valid(path):
-    assert is_valid("model.json", path.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("folder", ["models", "pools"])
+def test_the_example_files_are_valid(folder):
+    paths = [*(SERVE_CONFIG / folder).glob("*.yaml")]
+    schema = f"{folder[:-1]}.json"
+    assert paths
+    assert [path.stem for path in paths if not is_valid(schema, path.read_text(encoding="utf-8"))] == []
+
+
+def test_each_key_that_the_example_of_a_pool_shows_in_a_comment_has_the_default_that_it_shows():
+    text = (SERVE_CONFIG / "pools" / "small.yaml").read_text(encoding="utf-8")
+    shown = re.sub(r"^# (\w+: .*#)", r"\1", text, flags=re.MULTILINE)
+    assert shown != text
+    before, after = (PoolSpec.model_validate(plain(parse(Source("f", each)).root)) for each in (text, shown))
+    assert before == after
 
 
 def test_the_servers_own_file_is_valid():

@@ -114,7 +114,9 @@ SMALL = PoolSpec(name="small", memory=2**30)
 def config_of(server: ServerSpec, models: list[ModelSpec], folder: Path, pool: PoolSpec = SMALL) -> Config:
     ordered = sorted(models, key=lambda model: model.name)
     sources = {model.name: folder / "models" / f"{number}.yaml" for number, model in enumerate(models)}
-    return Config(server, tuple(ordered), sources, folder.parent, (pool,), {pool.name: folder / "pools" / "p.yaml"})
+    pools = (pool,) if server.ray.address == "local" else ()
+    pool_sources = {each.name: folder / "pools" / "p.yaml" for each in pools}
+    return Config(server, tuple(ordered), sources, folder.parent, pools, pool_sources)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

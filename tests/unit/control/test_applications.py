@@ -19,6 +19,7 @@ from tests.unit.control.models import (
     catalogue,
     configured,
     deployment,
+    pool,
     refused,
     resolved,
     spec,
@@ -307,6 +308,12 @@ def test_the_edge_knows_the_route_time_limit_and_retries_of_each_model():
         "churn": EdgeModel("/who", timeout_s=1.5, retries=False),
         "iris": EdgeModel("/models/iris", timeout_s=10.0, retries=True),
     }
+
+
+@pytest.mark.parametrize(("replicas", "above"), [(2, 8), ({"max": 3}, 8), ({"max": 3, "target_in_flight": 2.4}, 2)])
+def test_a_busy_model_of_a_pool_uses_all_replicas_above_the_target_of_one(replicas, above):
+    config = configured(resolved("churn", pool="small"), pools=[pool(replicas=replicas)])
+    assert edge_models(config)["churn"] == EdgeModel("/models/churn", pool="_pool.small", spread_above=above)
 
 
 def test_a_pinned_model_keeps_its_application_whatever_its_file_says():

@@ -29,6 +29,7 @@ def test_up_to_five_lost_requests_are_named(count: int, text: str):
 
 def test_a_death_is_one_line():
     assert death(0, "iris", "a", "r1").line == "iris: replica a died: exit code of a; 1 request lost (r1)"
+    assert death(0, "_pool.small", "a", "r1").line == "pool small: replica a died: exit code of a; 1 request lost (r1)"
     assert death().time == "2023-11-14T22:13:20Z"
 
 

@@ -57,7 +57,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Running:
 
 def whole(socket: str, timeout_ms: int) -> list[tuple[str, str, str]]:
     """All maps of one model without a pool, as they are sent to a process that has just started."""
-    empty = ("no-retry.map", "pools.map", "pool-routes.map")
+    empty = ("no-retry.map", "pools.map", "pool-routes.map", "spread.map")
     return [(socket, "timeouts.map", f"churn {timeout_ms}\n"), *((socket, name, "") for name in empty)]
 
 

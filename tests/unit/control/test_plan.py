@@ -36,7 +36,7 @@ RESTARTS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"batching": {"independent_rows": True}}, "batching.independent_rows False -> True"),
     ({"batching": "off"}, {}, "batching.max_size 1 -> 64"),
     ({}, {"resources": {"cpus": 2}, "labels": ["a"]}, "labels [] -> ['a']; resources.cpus 0.1 -> 2.0"),
-    ({}, {"resources": {"memory": "16MiB"}}, "resources.memory none -> 16777216"),
+    ({}, {"resources": {"memory": "16MiB"}}, "resources.memory none -> 16.0 MiB"),
     ({}, {"route": "/who"}, "route /models/churn -> /who"),
     ({}, {"versions": {"latest": 2}}, "versions latest -> {'latest': 2}"),
     ({"options": {"a": 1, "b": 2}}, {"options": {"b": 3}}, "options.a 1 -> none; options.b 2 -> 3"),

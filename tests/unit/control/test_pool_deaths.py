@@ -20,7 +20,7 @@ def test_a_replica_that_died_is_the_pools_and_is_reported_once_for_all_its_model
     assert [*watched.log.recent(watched.now)] == [SMALL]
     (death,) = watched.log.recent(watched.now)[SMALL]
     assert (death.replica, death.reason) == ("0", "exit")
-    assert death.line.startswith("_pool.small: replica 0 died: exit code 3")
+    assert death.line.startswith("pool small: replica 0 died: exit code 3")
 
 
 def test_a_model_that_moves_into_a_pool_did_not_die(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def pools(*there: PoolSpec) -> ServeConfig:
             Action("add", "pool small", "replicas 1 to 3 (target: 4 in flight)"),
         ),
         ((pool(),), (), Action("remove", "pool small", "not configured")),
-        ((pool(),), (pool(memory="1GiB"),), Action("restart", "pool small", "memory 67108864 -> 1073741824")),
+        ((pool(),), (pool(memory="1GiB"),), Action("restart", "pool small", "memory 64.0 MiB -> 1.00 GiB")),
         ((pool(),), (pool(resources={"cpus": 2}),), Action("restart", "pool small", "cpus 1.0 -> 2.0")),
         ((pool(),), (pool(replicas=2),), Action("scale", "pool small", "replicas 1 -> 2 (applies in place)")),
         ((pool(),), (pool(load="lazy"),), None),

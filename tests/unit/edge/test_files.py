@@ -27,6 +27,7 @@ def test_unchanged_files_are_not_written(tmp_path: Path):
         "no-retry.map",
         "pools.map",
         "pool-routes.map",
+        "spread.map",
         "unavailable.http",
         "edge.cfg",
         "edge-starting.cfg",
@@ -97,6 +98,7 @@ def test_the_state_of_haproxy_is_read_from_the_folder(tmp_path: Path):
         "no-retry.map": "",
         "pools.map": "",
         "pool-routes.map": "",
+        "spread.map": "",
     }
     assert files.admin_sockets() == []
     assert files.haproxy_pid() is None

@@ -58,7 +58,7 @@ def test_the_maps_have_a_line_for_each_model_with_its_own_settings():
             "iris": EdgeModel("/models/iris", timeout_s=10),
             "churn": EdgeModel("/who", timeout_s=10, retries=False),
             "tiny": EdgeModel("/models/tiny", timeout_s=10, pool="_pool.small"),
-            "little": EdgeModel("/bit", timeout_s=10, pool="_pool.small"),
+            "little": EdgeModel("/bit", timeout_s=10, pool="_pool.small", spread_above=3),
         }
     )
     assert maps == {
@@ -68,6 +68,7 @@ def test_the_maps_have_a_line_for_each_model_with_its_own_settings():
         "pools.map": "little _pool.small\ntiny _pool.small\n",
         "timeouts.map": "a 3500\nchurn 13000\niris 13000\nlittle 13000\ntiny 13000\n",
         "no-retry.map": "churn 1\n",
+        "spread.map": "little 3\n",
     }
 
 

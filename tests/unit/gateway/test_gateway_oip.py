@@ -127,6 +127,8 @@ def test_loading_a_model_that_is_ready_succeeds(body: bytes) -> None:
             "remove iris.yaml from serve_config/models",
         ),
         ("irsi/unload", b"", 404, "did you mean 'iris'?"),
+        ("iris/load", b"true", 400, "expected an object, got true"),
+        ("iris/unload", b"true", 400, "expected an object, got true"),
     ],
 )
 def test_other_requests_to_load_or_unload_are_rejected(path: str, body: bytes, status: int, message: str) -> None:

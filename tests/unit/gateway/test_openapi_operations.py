@@ -44,7 +44,7 @@ def statuses(found: dict[str, Any]) -> set[int]:
     ("method", "path", "expected"),
     [
         ("get", "/", READ),
-        ("get", "/models", READ),
+        ("get", "/models", READ | {400}),
         ("get", "/models/iris", READ),
         ("get", "/models/iris/versions/{version}/ready", READ),
         ("post", "/models/iris/predict", PREDICT | {406, 415}),

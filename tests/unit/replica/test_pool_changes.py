@@ -279,16 +279,15 @@ def test_a_model_that_becomes_eager_or_pinned_is_loaded() -> None:
 
 def test_a_changed_model_that_is_cold_is_loaded_to_see_whether_it_can() -> None:
     async def test(rig: Rig) -> None:
-        rig.configure(member("m"), member("never-loaded"))
+        rig.configure(member("m"))
         await rig.load("m")
         rig.evict("m")
-        rig.change(member("m", digest=TWO), member("never-loaded", digest=TWO))
+        rig.change(member("m", digest=TWO))
         await rig.fail("m", ValueError("bad"), TWO)
         report = rig.report("m")
         assert report.rejected == member("m", digest=TWO)["fingerprint"]
         await rig.finish("m")
         assert await rig.request("m") is rig.server("m"), "the one that has worked before"
-        assert not any("never-loaded" in each for each in rig.begun)
 
     run_pool(test)
 
@@ -409,5 +408,67 @@ def test_a_model_in_quarantine_is_not_loaded_until_its_arguments_change_and_the_
         asked = rig.request("bad")
         server = await rig.finish("bad", digest=TWO)
         assert await asked is server
+
+    run_pool(test)
+
+
+def test_a_lazy_model_that_was_never_loaded_is_loaded_when_it_changes_to_see_whether_it_can() -> None:
+    async def test(rig: Rig) -> None:
+        rig.configure(member("m"), member("other"))
+        await rig.settle()
+        assert not rig.loads
+        rig.change(member("m", digest=TWO))
+        assert (rig.report("m").residency, rig.report("m").serves) == ("LOADING", False)
+        await rig.fail("m", OSError("damaged"), digest=TWO)
+        assert (rig.report("m").residency, rig.report("m").reason) == ("FAILED", "OSError: damaged")
+        rig.change(member("m", description="the same artefact", digest=TWO))
+        rig.change(member("m"))  # control rolls back
+        await rig.finish("m")
+        assert (rig.report("m").residency, rig.report("m").reason) == ("RESIDENT", "")
+
+    run_pool(test)
+
+
+def test_a_lazy_model_whose_first_load_fails_is_unavailable_and_is_tried_again_after_a_pause() -> None:
+    async def test(rig: Rig) -> None:
+        rig.configure(member("m"))
+        assert rig.pool.not_ready("m") is None, "a cold model is ready"
+        asked = rig.request("m")
+        await rig.fail("m", OSError("damaged"))
+        for _ in range(3):
+            with pytest.raises(ModelNotReady, match="model 'm' is UNAVAILABLE: OSError: damaged") as found:
+                await (asked if not asked.done() else rig.request("m"))
+            assert found.value.retry_after_s == 5
+        error = rig.pool.not_ready("m")
+        assert error
+        assert (error.message, error.retry_after_s) == ("model 'm' is UNAVAILABLE: OSError: damaged", 5)
+        report = rig.report("m")
+        assert (report.residency, report.serves, report.rejected) == ("FAILED", False, member("m")["fingerprint"])
+        assert len(rig.begun) == 1
+        await rig.advance(5.2)
+        await rig.finish("m")
+        assert rig.pool.not_ready("m") is None
+        assert await rig.request("m") is rig.server("m")
+        assert len(rig.begun) == 2
+
+    run_pool(test)
+
+
+def test_a_model_is_ready_once_requests_would_be_answered() -> None:
+    async def test(rig: Rig) -> None:
+        rig.configure(member("first", load="eager"), member("second", load="eager"), member("lazy"))
+        await until(lambda: rig.begun)
+        for name in ("first", "second"):
+            error = rig.pool.not_ready(name)
+            assert error
+            assert error.message == f"model {name!r} is LOADING"
+        asked = rig.request("lazy")
+        await until(lambda: len(rig.begun) == 2)
+        assert rig.pool.not_ready("lazy") is None, "requests wait for the load that one has begun"
+        for name in ("first", "lazy", "second"):
+            await rig.finish(name)
+        await asked
+        rig.evict("first")
+        assert [rig.pool.not_ready(name) for name in ("first", "second", "lazy", "unknown")] == [None] * 4
 
     run_pool(test)

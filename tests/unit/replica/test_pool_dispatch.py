@@ -420,3 +420,95 @@ def test_a_model_that_is_evicted_is_waited_for_again(ask: Any) -> None:
         assert load.begun == ["cold"]
 
     run(test)
+
+
+# Readiness
+
+READINESS = [
+    "/v2/models/cold/ready",
+    "/v2/models/cold/versions/1/ready",
+    "/v2/models/cold/versions/stable/ready/",
+    "/v1/models/cold",
+    "/v1/models/cold/versions/1",
+    "/v1/models/cold/labels/stable",
+    "/own/route/ready",
+    "/own/route/versions/stable/ready",
+]
+LABELLED = VersionNames((1,), 1, {"stable": 1})
+
+
+def cold_at_own_route(load: Loads) -> PoolDispatch:
+    pool = pool_of(load=load)
+    pool.set_waiting(ModelSpec(name="cold", route="/own/route"), LABELLED)
+    return pool
+
+
+@pytest.mark.parametrize("path", READINESS)
+def test_a_cold_model_is_ready_in_the_words_of_a_loaded_one_and_is_not_loaded(path: str) -> None:
+    async def test() -> None:
+        pool = cold_at_own_route(load := Loads())
+        loaded = dispatch("cold", 2, route="/own/route")
+        loaded.choose(1, {"stable": 1})
+        assert await http(pool, path, b"", "GET") == await http(pool_of(loaded), path, b"", "GET")
+        assert load.begun == []
+        pool.not_ready = lambda name: ModelNotReady(f"{name} is damaged")
+        with pytest.raises(ModelNotReady, match="cold is damaged"):
+            await http(pool, path, b"", "GET")
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "error"),
+    [
+        ("/v2/models/cold/versions/7/ready", "GET", "no version '7' here; served: 1, stable"),
+        ("/own/route/versions/7/ready", "GET", "no version '7' here"),
+        ("/v1/models/cold/versions/7", "GET", "no version '7' here"),
+        ("/v1/models/cold/labels/best", "GET", "has the label 'best'; labels: stable"),
+        *((path, "POST", "supports GET, not POST") for path in READINESS[:1] + READINESS[3:4] + READINESS[-1:]),
+    ],
+)
+def test_a_wrong_question_whether_a_cold_model_is_ready_is_an_error_and_loads_nothing(
+    path: str, method: str, error: str
+) -> None:
+    async def test() -> None:
+        pool = cold_at_own_route(load := Loads())
+        with pytest.raises(Exception, match=error):
+            await http(pool, path, b"", method)
+        assert load.begun == []
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v2/models/cold", "/v2/models/cold/config", "/v1/models/cold/metadata", "/own/route", "/own/route/other"]
+)
+def test_what_describes_a_cold_model_loads_it(path: str) -> None:
+    async def test() -> None:
+        pool = cold_at_own_route(load := Loads())
+        load.outcome.set_exception(ModelNotReady("no memory for it"))
+        with pytest.raises(ModelNotReady, match="no memory for it"):
+            await http(pool, path, b"", "GET")
+        assert load.begun == ["cold"]
+
+    run(test)
+
+
+def test_a_cold_model_is_ready_over_grpc_and_is_not_loaded() -> None:
+    async def test() -> None:
+        pool, method = cold_at_own_route(load := Loads()), METHODS["ModelReady"]
+
+        async def ready(version: str) -> bool:
+            sent = method.request(name="cold", version=version).SerializeToString()
+            reply = Reply(pool, method.path, frame(sent), b"application/grpc")
+            return bool(method.response.FromString((await reply.result()).message).ready)
+
+        assert [await ready(version) for version in ("", "1", "stable")] == [True] * 3
+        with pytest.raises(ModelNotFound, match="no version '7'"):
+            await ready("7")
+        pool.not_ready = lambda name: ModelNotReady("damaged")
+        with pytest.raises(ModelNotReady, match="damaged"):
+            await ready("")
+        assert load.begun == []
+
+    run(test)

@@ -127,3 +127,52 @@ def test_files_that_cannot_be_read_or_written_count_as_missing(tmp_path: Path) -
     (tmp_path / "pool" / "a.running").mkdir()
     assert next_replica(tmp_path, "b").reason("bad", "1") == ""
     assert next_replica(tmp_path / "nowhere", "b").reason("bad", "1") == ""
+
+
+def test_files_that_are_too_old_to_count_are_deleted(tmp_path: Path) -> None:
+    end(tmp_path, "a", SEGFAULT)
+    running = tmp_path / "pool" / "a.running"
+    next_replica(tmp_path, "b", later_s=WINDOW_S - 60)
+    assert running.exists()
+    next_replica(tmp_path, "c", later_s=WINDOW_S + 60)
+    assert not running.exists()
+    assert (tmp_path / "pool" / "a.fatal").exists(), "its log has the stack as long as the log is kept"
+
+
+def test_the_old_file_of_a_process_that_lives_is_not_deleted(tmp_path: Path) -> None:
+    code = PROGRAM + 'print("up", flush=True)\nsys.stdin.read()'
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path), "a"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"up\n"
+        next_replica(tmp_path, "b", later_s=2 * WINDOW_S)
+        assert (tmp_path / "pool" / "a.running").exists()
+        process.kill()
+
+
+@pytest.mark.parametrize("content", [["a.running"], ["a.running", "a.fatal", "a.exit"]])
+def test_files_that_another_replica_deletes_meanwhile_count_as_missing(tmp_path: Path, content: list[str]) -> None:
+    end(tmp_path, "a", OS_EXIT)
+
+    def now() -> float:  # read() has listed the files when it compares their age
+        for name in content:
+            (tmp_path / "pool" / name).unlink(missing_ok=True)
+        return time.time()
+
+    quarantine = Quarantine(ReplicaFiles(tmp_path, "pool", "b"), now)
+    quarantine.read()
+    assert quarantine._deaths == []
+
+
+def test_a_replica_that_started_earlier_keeps_what_another_one_has_recorded_since(tmp_path: Path) -> None:
+    """And the arguments that the model had then: a version that is fixed is not to blame."""
+    first = next_replica(tmp_path, "first")
+    for replica in ("a", "b"):
+        end(tmp_path, replica, SEGFAULT)
+    assert next_replica(tmp_path, "c").reason("bad", "1")
+    first.bind({"bad": "2"})
+    first.write()
+    found = next_replica(tmp_path, "d", bad="2")
+    assert found.reason("bad", "1")
+    assert not found.reason("bad", "2")

@@ -201,7 +201,7 @@ def test_the_modules_of_a_model_are_removed_with_it() -> None:
     assert not [name for name in sys.modules if name.startswith(package)]
     assert not [path for path in sys.path_importer_cache if path.startswith(str(Path(file).parent))]
     assert finders
-    assert not [finder for finder in finders if finder in sys.meta_path]
+    assert not [finder for finder in sys.meta_path if package in str(vars(finder))]
 
 
 def test_the_files_are_removed_when_the_process_ends(tmp_path: Path) -> None:

@@ -16,3 +16,21 @@ def test_the_last_report_of_each_process_counts_until_it_ends_or_is_silent_for_t
     reports.remove("a")
     reports.remove("b")
     assert reports.current() == {}
+
+
+def test_reports_that_have_not_changed_are_read_once():
+    now = 0.0
+    reports: RecentReports[list[str]] = RecentReports(lambda: now, first_version=7)
+    assert reports.since(7) == (7, None)
+    reports.add("a", ["first"])
+    version, found = reports.since(7)
+    assert (version, found) == (8, {"a": ["first"]})
+    assert found is not None
+    first = found["a"]
+    now = MAX_AGE_S
+    reports.add("a", ["first"])
+    assert reports.since(version) == (version, None)
+    assert reports.current()["a"] is first
+    assert reports.since(0) == (version, {"a": ["first"]}), "a reader that knows another version reads all"
+    now += MAX_AGE_S + 0.1
+    assert reports.since(version) == (9, {}), "a process that is silent for too long has no report"

@@ -92,15 +92,24 @@ def logs(  # noqa: PLR0917 - typer passes them by name
     previous: Annotated[bool, typer.Option("--previous", "-p", help="Only the last replica that has ended.")] = False,
     include_ray: Annotated[bool, typer.Option("--ray", help="Include records of Ray and the web server.")] = False,
 ) -> None:
-    """Show the logs of a model's replicas, and how they ended."""
+    """Show the logs of a model's replicas, and how they ended. The replicas of a pool log for all its models."""
     from collections import deque
 
-    from modelyard.cli.log_reader import Follower, RecordFilter, follow_logs, no_logs, records, replica_logs
+    from modelyard.cli.log_reader import (
+        Follower,
+        RecordFilter,
+        application_of,
+        follow_logs,
+        no_logs,
+        records,
+        replica_logs,
+    )
     from modelyard.config.load import load
 
     with reported_errors():
         loaded = load(config, os.environ)
     wanted = RecordFilter(_since(since) if since else 0.0, include_ray)
+    name = application_of(loaded, name)
     follower = Follower(loaded, name, replica)
     files = replica_logs(loaded, name, replica=replica, previous=previous)
     if not files and not follow:

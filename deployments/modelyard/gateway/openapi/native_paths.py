@@ -60,7 +60,8 @@ def server_paths() -> Iterator[Path]:
         ("/models", "models", "List models with their state", {JSON: schema_ref("Models")}),
         ("/openapi.json", "openapi", "This OpenAPI document", {JSON: {"type": "object"}}),
     ):
-        yield path, "get", Operation(id_, summary, "server", response, parameters=_QUERIES.get(path, ()))
+        errors = (400, *READ_ERRORS) if path == "/models" else READ_ERRORS
+        yield path, "get", Operation(id_, summary, "server", response, {}, errors, _QUERIES.get(path, ()))
 
 
 def model_paths(entry: ModelEntry, prefix: str) -> Iterator[Path]:

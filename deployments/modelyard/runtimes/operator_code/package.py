@@ -2,6 +2,9 @@
 
 Each version's files become a package under a private name. Its modules import each other as if their folder were on `sys.path`, but
 other code does not see them: two versions with a `model.py` or a `features.py` do not conflict in `sys.modules`.
+
+Other threads import at the same time, and a package is forgotten in any thread. So `sys.modules` is copied before it is searched,
+and `sys.meta_path` has the same finders all the time: an import that iterates over it would skip one if another thread removed one.
 """
 
 import builtins
@@ -31,8 +34,7 @@ class PrivatePackage:
         package = ModuleType(self.name)
         package.__path__ = [str(folder)]
         sys.modules[self.name] = package
-        self._finder = _PrivateNames(self.name, {**vars(builtins), "__import__": self._import})
-        sys.meta_path.insert(0, self._finder)
+        _PRIVATE.builtins[self.name] = {**vars(builtins), "__import__": self._import}
 
     def import_module(self, name: str) -> ModuleType:
         """The module of this name in the folder; raises what the module raises."""
@@ -42,27 +44,27 @@ class PrivatePackage:
     def plain_names(self) -> Iterator[None]:
         """For this block, every import finds these modules by their plain names: a pickle refers to modules by those."""
         others = self._remove_plain_modules()
-        finder = _PlainNames(self)
-        sys.meta_path.insert(0, finder)
+        _PLAIN.packages = (self, *_PLAIN.packages)
         self._plain = True
         try:
             yield
         finally:
             self._plain = False
-            sys.meta_path.remove(finder)
+            _PLAIN.packages = tuple(each for each in _PLAIN.packages if each is not self)
             self._remove_plain_modules()
             sys.modules.update(others)
 
     def _remove_plain_modules(self) -> dict[str, ModuleType]:
         """Remove all modules with the same plain names from `sys.modules`, and return them."""
-        names = [name for name in sys.modules if name.partition(".")[0] in self.modules]
+        names = [name for name in _imported() if name.partition(".")[0] in self.modules]
         return {name: sys.modules.pop(name) for name in names}
 
     def forget(self) -> None:
         """Remove what the import system stores of these modules, after the model is released."""
-        sys.meta_path.remove(self._finder)
-        for name in [name for name in sys.modules if name.partition(".")[0] == self.name]:
-            del sys.modules[name]
+        del _PRIVATE.builtins[self.name]
+        for name in _imported():
+            if name.partition(".")[0] == self.name:
+                del sys.modules[name]
         # The import system stores a finder for each folder that it has searched, and nothing else removes them.
         for path in list(sys.path_importer_cache):
             if Path(path).is_relative_to(self._folder):
@@ -80,6 +82,11 @@ class PrivatePackage:
         return module if fromlist else sys.modules[f"{self.name}.{top}"]
 
 
+def _imported() -> list[str]:
+    """The names of all modules, as a copy: another model's thread may import one at any time."""
+    return list(sys.modules)
+
+
 def plain_name(module: str) -> str:
     """A module's name without the prefix of its private package."""
     return module.partition(".")[2] or module if module.startswith(PREFIX) else module
@@ -92,20 +99,22 @@ def top_modules(files: Iterable[str]) -> frozenset[str]:
 
 
 class _PrivateNames(MetaPathFinder):
-    """Finds the modules of one package by their private names, and replaces their builtins."""
+    """Finds the modules of all packages by their private names, and replaces their builtins."""
 
-    def __init__(self, package: str, names: dict[str, Any]) -> None:
-        self._prefix = f"{package}."
-        self._names = names
+    def __init__(self) -> None:
+        self.builtins: dict[str, dict[str, Any]] = {}
+        """Of the modules in each package, by its name."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if not fullname.startswith(self._prefix):
+        package, _, module = fullname.partition(".")
+        names = self.builtins.get(package) if module else None
+        if names is None:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and isinstance(spec.loader, SourceFileLoader):
-            spec.loader = _PrivateLoader(fullname, spec.loader.path, self._names)
+            spec.loader = _PrivateLoader(fullname, spec.loader.path, names)
         return spec
 
 
@@ -121,16 +130,26 @@ class _PrivateLoader(SourceFileLoader):
         super().exec_module(module)
 
 
-class _PlainNames(MetaPathFinder, Loader):
-    """Finds a package's modules by their plain names: the same modules, not copies."""
+class _PlainNames(MetaPathFinder):
+    """Finds modules by their plain names: the same modules, not copies."""
 
-    def __init__(self, package: PrivatePackage) -> None:
-        self._package = package
+    def __init__(self) -> None:
+        self.packages: tuple[PrivatePackage, ...] = ()
+        """Those in `plain_names`, the latest first."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        return ModuleSpec(fullname, self) if fullname.partition(".")[0] in self._package.modules else None
+        top = fullname.partition(".")[0]
+        package = next((each for each in self.packages if top in each.modules), None)
+        return None if package is None else ModuleSpec(fullname, _PlainLoader(package))
+
+
+class _PlainLoader(Loader):
+    """Loads a package's modules for their plain names."""
+
+    def __init__(self, package: PrivatePackage) -> None:
+        self._package = package
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = self._package.import_module(spec.name)
@@ -141,3 +160,7 @@ class _PlainNames(MetaPathFinder, Loader):
         """The module has run already. This restores its spec: the import system has replaced it with that of the plain name."""
         if module.__spec__ is not None:
             module.__spec__ = module.__spec__.loader_state
+
+
+_PRIVATE, _PLAIN = _PrivateNames(), _PlainNames()
+sys.meta_path[:0] = [_PLAIN, _PRIVATE]

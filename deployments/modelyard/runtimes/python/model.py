@@ -7,6 +7,7 @@ from typing import Any
 from modelyard.config.model_spec import ModelSpec
 from modelyard.runtimes.base import Files, LoadError
 from modelyard.runtimes.examples import synthetic_example
+from modelyard.runtimes.operator_code.exclusive_load import exclusive_load
 from modelyard.runtimes.operator_code.folder import PrivateFolder
 from modelyard.runtimes.operator_code.package import PrivatePackage
 from modelyard.runtimes.python.arrays import checked_output, example_input, private_copy
@@ -71,7 +72,7 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> PythonModel:
     folder = PrivateFolder(files)
     package = PrivatePackage(folder.path, files)
     try:
-        with package.plain_names():
+        with exclusive_load(), package.plain_names():
             instance = _instance(folder, package, spec, cpus)
         signature, declared = _declarations(instance, folder, spec.labels)
         kind = GeneratingPythonModel if callable(getattr(instance, "generate", None)) else PythonModel

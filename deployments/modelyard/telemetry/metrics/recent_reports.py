@@ -13,17 +13,26 @@ MAX_AGE_S = 20.0
 class RecentReports(Generic[T]):
     """Not safe for several threads."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, first_version: int = 1) -> None:
         self._clock = clock
         self._reports: dict[str, tuple[float, T]] = {}
+        self._last: Mapping[str, T] = {}
+        self._version = first_version
 
     def add(self, process: str, report: T) -> None:
-        """Replace the report of this process."""
-        self._reports[process] = self._clock(), report
+        """Replace the report of this process. An equal one stays the same object."""
+        _, before = self._reports.get(process, (0.0, None))
+        self._reports[process] = self._clock(), before if before is not None and before == report else report
 
     def remove(self, process: str) -> None:
         """Forget a process that has ended."""
         self._reports.pop(process, None)
+
+    def since(self, known: int) -> tuple[int, Mapping[str, T] | None]:
+        """The version of the reports, which grows when they change, and the reports; None if that is the known version."""
+        if (current := self.current()) != self._last:
+            self._last, self._version = current, self._version + 1
+        return self._version, None if known == self._version else current
 
     def current(self) -> Mapping[str, T]:
         """The reports by process, without those that are too old."""

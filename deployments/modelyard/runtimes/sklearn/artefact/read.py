@@ -16,6 +16,7 @@ from modelyard.config.model_spec import ModelSpec
 from modelyard.runtimes.base import Files, LoadError
 from modelyard.runtimes.load_results import RESULTS
 from modelyard.runtimes.operator_code.adjacent_modules import AdjacentModules, adjacent_modules
+from modelyard.runtimes.operator_code.exclusive_load import exclusive_load
 from modelyard.runtimes.operator_code.main_module import empty_main
 from modelyard.runtimes.sklearn.artefact import pickles, unreadable, versions
 from modelyard.runtimes.sklearn.artefact.trees import check_trees
@@ -87,7 +88,7 @@ def read_estimator(files: Files, spec: ModelSpec) -> Artefact:
             "if you trust its author, set `trusted: true` in the model's YAML"
         )
     code = adjacent_modules(files, name) if spec.trusted else None
-    with versions.other_versions() as made_by:
+    with exclusive_load(), versions.other_versions() as made_by:
         estimator = _read(name, files[name], spec, code)
     notes = _version_notes(name, made_by, spec)
     for note in notes:

@@ -1,0 +1,238 @@
+"""What models of one process do not see of each other, with real models that load and run in threads of their own."""
+
+import gc
+import pickle
+import sys
+import textwrap
+import threading
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import Future
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.linear_model import LinearRegression
+
+from modelyard.config.model_spec import ModelSpec
+from modelyard.inference.worker import Worker
+from modelyard.runtimes.base import LoadedModel, LoadError
+from modelyard.runtimes.operator_code.exclusive_load import exclusive_load
+from modelyard.runtimes.process import PROCESS
+from modelyard.runtimes.python import model as python
+from modelyard.runtimes.sklearn import model as sklearn
+from modelyard.runtimes.sklearn.artefact.versions import other_versions
+from modelyard.runtimes.sklearn.reference import warnings_ignored
+from tests.unit.runtimes.python_models import source
+
+TRUSTED = {"name": "m", "trusted": True}
+SHORT_S = 0.1
+PATIENCE_S = 20.0
+
+
+class Meeting:
+    """Where a model that loads waits for another one; models find it as `sys.meeting`."""
+
+    def __init__(self) -> None:
+        self.inside = threading.Event()
+        self.both = threading.Event()
+
+    def wait(self) -> bool:
+        """The first caller waits, and returns whether a second one came meanwhile."""
+        if self.inside.is_set():
+            self.both.set()
+            return True
+        self.inside.set()
+        return self.both.wait(SHORT_S)
+
+
+@pytest.fixture
+def meeting() -> Iterator[Meeting]:
+    sys.meeting = found = Meeting()  # type: ignore[attr-defined]
+    yield found
+    del sys.meeting  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def workers() -> Iterator[tuple[Worker, Worker]]:
+    """The threads of two models."""
+    both = Worker("first"), Worker("second")
+    yield both
+    for each in both:
+        each.stop()
+
+
+def python_files(factor: int, load: str) -> dict[str, bytes]:
+    """A model with a module `features`, which its pickled data refers to."""
+    body = f"""
+        def load(self, folder, options, cpus):
+            import pickle, sys
+            {load}
+            self.factor = pickle.loads(b"cfeatures\\nFACTOR\\n.")
+
+        def predict(self, inputs):
+            from features import FACTOR
+            return {{"y": inputs["x"] * self.factor * FACTOR}}
+    """
+    return {"model.py": source(body).encode(), "features.py": f"FACTOR = {factor}".encode()}
+
+
+def load_python(files: dict[str, bytes]) -> LoadedModel:
+    return python.load(files, ModelSpec(runtime="python:model:Model", **TRUSTED), cpus=1)
+
+
+def result(model: LoadedModel) -> float:
+    return float(model.predict({"x": np.ones(1)}, ["y"])["y"][0])
+
+
+def test_modules_of_the_same_name_are_each_models_own_also_when_both_load_at_once(
+    meeting: Meeting, workers: tuple[Worker, Worker]
+) -> None:
+    files = [python_files(factor, "self.met = sys.meeting.wait()") for factor in (3, 5)]
+    first = workers[0].call(lambda: load_python(files[0]))
+    assert meeting.inside.wait(PATIENCE_S)
+    second = workers[1].call(lambda: load_python(files[1]))
+    models = [each.result(PATIENCE_S) for each in (first, second)]
+    assert [result(model) for model in models] == [9, 25]
+    assert "features" not in sys.modules
+
+
+class Waits:
+    """Waits for another load when it is unpickled."""
+
+    def __reduce__(self) -> Any:
+        return eval, ("__import__('sys').meeting.wait()",)
+
+
+def test_pickles_that_load_at_once_leave_the_program_as_it_was(
+    meeting: Meeting, workers: tuple[Worker, Worker]
+) -> None:
+    main, estimator = sys.modules["__main__"], LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])
+    estimator.waits = Waits()
+    files = {"model.pkl": pickle.dumps(estimator)}
+
+    def load(worker: Worker) -> "Future[LoadedModel]":
+        return worker.call(lambda: sklearn.load(files, ModelSpec(**TRUSTED), cpus=1))
+
+    first = load(workers[0])
+    assert meeting.inside.wait(PATIENCE_S)
+    second = load(workers[1])
+    for each in (first, second):
+        each.result(PATIENCE_S)
+    assert not meeting.both.is_set() or meeting.inside.is_set()
+    assert sys.modules["__main__"] is main
+
+
+class Imports(str):
+    """A module's name. Another thread imports something when it is read."""
+
+    def partition(self, separator: str) -> tuple[str, str, str]:
+        sys.modules[f"imported-{len(sys.modules)}"] = ModuleType("imported")
+        return super().partition(separator)
+
+
+def test_a_model_is_loaded_and_released_while_another_thread_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = list(sys.meta_path)
+    with monkeypatch.context() as changed:
+        changed.setitem(sys.modules, Imports("busy"), ModuleType("busy"))
+        model = load_python(python_files(3, "pass"))
+        assert result(model) == 9
+        del model
+        gc.collect()
+    imported = [name for name in sys.modules if name.startswith("imported-")]
+    for name in imported:
+        del sys.modules[name]
+    assert imported
+    assert sys.meta_path == before, "an import that is under way iterates over this list"
+
+
+def test_one_load_at_a_time_changes_what_belongs_to_the_process(workers: tuple[Worker, Worker]) -> None:
+    inside, leave = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with exclusive_load(), exclusive_load():
+            inside.set()
+            leave.wait(PATIENCE_S)
+
+    def second(max_wait_s: float) -> bool:
+        with exclusive_load(max_wait_s):
+            return leave.is_set()
+
+    held = workers[0].call(first)
+    assert inside.wait(PATIENCE_S)
+    assert workers[1].call(lambda: second(0.01)).result(PATIENCE_S) is False, "one that hangs does not stop the others"
+    waits = workers[1].call(lambda: second(PATIENCE_S))
+    leave.set()
+    assert waits.result(PATIENCE_S) is True
+    held.result(PATIENCE_S)
+
+
+@pytest.fixture
+def in_a_pool() -> Iterator[None]:
+    PROCESS.holds_many_models = True
+    yield
+    PROCESS.holds_many_models = False
+
+
+@pytest.mark.usefixtures("in_a_pool")
+def test_a_call_beside_a_load_neither_hides_nor_raises_warnings() -> None:
+    with warnings.catch_warnings():
+        for _ in range(2):
+            warnings.simplefilter("error")  # as another model may do
+            with warnings_ignored():
+                warnings.warn_explicit(
+                    "unknown category", UserWarning, "f", 1, module="sklearn.preprocessing._encoders"
+                )
+            with other_versions() as made_by, warnings_ignored():
+                warnings.warn_explicit(
+                    InconsistentVersionWarning(
+                        estimator_name="E", current_sklearn_version="2", original_sklearn_version="1"
+                    ),
+                    InconsistentVersionWarning,
+                    "f",
+                    1,
+                    module="sklearn.base",
+                )
+            assert made_by == {"1"}
+
+
+def test_numpys_error_state_is_each_models_own(workers: tuple[Worker, Worker]) -> None:
+    strict = source("""
+        def load(self, folder, options, cpus):
+            np.seterr(all="raise")
+
+        def predict(self, inputs):
+            return {"y": 1 / inputs["x"]}
+    """)
+    lenient = source("""
+        def load(self, folder, options, cpus):
+            np.seterr(all="ignore")
+
+        def predict(self, inputs):
+            return {"y": 1 / inputs["x"]}
+    """)
+    models = [
+        worker.call(lambda text=text: load_python({"model.py": text.encode()})).result(PATIENCE_S)
+        for worker, text in zip(workers, (strict, lenient), strict=True)
+    ]
+    zero = {"x": np.zeros(1)}
+    assert workers[1].call(lambda: models[1].predict(zero, ["y"])["y"][0]).result(PATIENCE_S) == np.inf
+    with pytest.raises(FloatingPointError):
+        workers[0].call(lambda: models[0].predict(zero, ["y"])).result(PATIENCE_S)
+
+
+def test_a_model_cannot_replace_a_signal_handler(workers: tuple[Worker, Worker]) -> None:
+    text = source("""
+        def load(self, folder, options, cpus):
+            import signal
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+        def predict(self, inputs):
+            return {"y": inputs["x"]}
+    """)
+    with pytest.raises(
+        LoadError, match=r"Model.load\(\) failed at model.py:\d+: ValueError: signal only works in main"
+    ):
+        workers[0].call(lambda: load_python({"model.py": textwrap.dedent(text).encode()})).result(PATIENCE_S)
