@@ -9,6 +9,7 @@ import numpy as np
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.runtimes.base import Files, LoadError
+from modelyard.runtimes.load_results import RESULTS
 from modelyard.runtimes.sklearn.request_errors import KnownCategories, known_categories
 from modelyard.runtimes.sklearn.table import datatypes, synthetic_rows
 from modelyard.runtimes.sklearn.table.columns import table_of
@@ -19,6 +20,9 @@ from modelyard.runtimes.sklearn.table.table import FLOATS, NOT_MISSING, Column, 
 from modelyard.runtimes.sklearn.table.trial_runs import FittedEstimator
 from modelyard.runtimes.sklearn.table.unused_columns import mark_unused_columns
 from modelyard.tensors import Tensors
+
+INSPECTION = "sklearn inspection"
+"""The name of its result in RESULTS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,40 @@ class Inspection:
 
 
 def inspect_estimator(estimator: Any, files: Files, spec: ModelSpec) -> Inspection:
-    """Inspect a fitted estimator. Raises LoadError if the datatype of an input cannot be determined."""
+    """Inspect a fitted estimator, or use what `remember` has stored for it.
+
+    Raises LoadError if the datatype of an input cannot be determined.
+    """
+    known: _Known | None = RESULTS.get(INSPECTION)
+    if known is not None:
+        return known.of(estimator)
     return _texts(estimator) if reads_text(estimator) else _table(estimator, files, spec)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An inspection without its estimator and its rows for the parity check."""
+
+    table: Table
+    is_numbered: bool
+    example: Tensors
+
+    def of(self, estimator: Any) -> Inspection:
+        """The inspection of the same estimator, loaded again."""
+        fitted = FittedEstimator(estimator, self.table.is_frame, numbered=self.is_numbered)
+        return Inspection(fitted, self.table, self.example, True, [], {})
+
+
+def remember(inspection: Inspection) -> None:
+    """Store an inspection for the next load of the same files: its trial runs may take longer than the load itself.
+
+    Call it only if the result of the parity check is stored too. Tables with categories are not stored: they may be large.
+    """
+    table = inspection.table
+    if table is None or not table.is_plain or not inspection.works or inspection.fitted.has_other_code:
+        return
+    known = _Known(table, inspection.fitted.is_numbered, inspection.example)
+    RESULTS.once(INSPECTION, lambda: known)
 
 
 def _texts(estimator: Any) -> Inspection:

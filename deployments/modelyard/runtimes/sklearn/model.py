@@ -19,7 +19,7 @@ from modelyard.runtimes.sklearn import parts
 from modelyard.runtimes.sklearn.artefact.read import read_estimator
 from modelyard.runtimes.sklearn.fast_path.build import build_fast_path
 from modelyard.runtimes.sklearn.fast_path.parity import NOT_COMPARED, difference
-from modelyard.runtimes.sklearn.inspection import Inspection, inspect_estimator
+from modelyard.runtimes.sklearn.inspection import Inspection, inspect_estimator, remember
 from modelyard.runtimes.sklearn.outputs import Outputs, outputs_of
 from modelyard.runtimes.sklearn.reference import Reference, warnings_ignored
 from modelyard.runtimes.sklearn.request_errors import request_error
@@ -34,6 +34,9 @@ NO_SYNTHETIC_ROW = (
 )
 MAY_MIX = "{} may mix the rows of a call and is not library code: if rows are independent, set batching: {{independent_rows: true}}"
 
+PARITY = "sklearn parity"
+"""The name of the parity check's result in RESULTS."""
+
 _limits = threading.local()
 
 
@@ -47,6 +50,8 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
         inspection = inspect_estimator(artefact.estimator, files, spec)
         outputs = outputs_of(inspection.fitted.estimator, inspection.rows, spec.labels)
         predict, notes = _choose_predict(inspection, outputs)
+    if RESULTS.get(PARITY) is not None:
+        remember(inspection)
     mixes = "" if spec.batching.independent_rows else parts.row_mixing_code(artefact.estimator)
     return SklearnModel(
         inspection,
@@ -78,7 +83,7 @@ def _choose_predict(inspection: Inspection, outputs: Outputs) -> tuple[Predict, 
             lambda x: reference.predict(x, names), lambda x: fast.predict(x, names), inspection.parity_sets
         )
 
-    differs = RESULTS.once("sklearn parity", compare, keep=lambda found: found != NOT_COMPARED)
+    differs = RESULTS.once(PARITY, compare, keep=lambda found: found != NOT_COMPARED)
     if differs:
         return reference.predict, (f"served by its own methods: the fast path fails the parity check: {differs}",)
     return fast.predict, ()

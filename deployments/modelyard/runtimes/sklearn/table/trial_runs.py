@@ -23,7 +23,7 @@ class FittedEstimator:
         self.estimator = estimator
         self.has_other_code = holds_other_code(estimator)
         self._frames = is_frame or numbered
-        self._numbered = numbered
+        self.is_numbered = numbered
         if is_frame and not self.has_other_code:
             try:
                 import pandas as pd  # noqa: F401, PLC0415 - a large library; scikit-learn's own estimators work without
@@ -33,7 +33,7 @@ class FittedEstimator:
 
     def read(self, table: Table | None) -> Read:
         """The function from a request to the estimator's X. Raises LoadError if a data frame is needed without pandas."""
-        return frames(table, numbered=self._numbered) if table is not None and self._frames else arrays(table)
+        return frames(table, numbered=self.is_numbered) if table is not None and self._frames else arrays(table)
 
     def rows(self, table: Table, values: synthetic_rows.Values) -> Any:
         """The estimator's X for these values."""
