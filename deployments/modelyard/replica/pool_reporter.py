@@ -9,6 +9,8 @@ from modelyard.ray_serve.pool_report import ModelReport
 
 DELAY_S = 0.05
 """From a change to its report, which has the changes of that time too."""
+MAX_SHARE = 0.1
+"""Of the time in which reports are made and sent, while models change all the time: one of a thousand models takes milliseconds."""
 REPEAT_S = 5.0
 """Between two reports without a change: a hub that has been started again knows none."""
 
@@ -50,15 +52,18 @@ class PoolReporter:
         self._send(None)
 
     async def _run(self) -> None:
+        took_s = 0.0
         while True:
             try:
                 async with asyncio.timeout(REPEAT_S):
                     await self._changed.wait()
-                await asyncio.sleep(DELAY_S)
+                await asyncio.sleep(max(DELAY_S, min(took_s / MAX_SHARE, REPEAT_S)))
             except TimeoutError:
                 pass
             self._changed.clear()
+            begun = self._loop.time()
             await asyncio.to_thread(self._send, dict(self._reports()))
+            took_s = self._loop.time() - begun
 
     def _send(self, models: dict[str, ModelReport] | None) -> None:
         try:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from modelyard.ray_serve.pool_report import ModelReport
-from modelyard.replica.pool_reporter import DELAY_S, REPEAT_S, PoolReporter
+from modelyard.replica.pool_reporter import DELAY_S, MAX_SHARE, REPEAT_S, PoolReporter
 from tests.fakes import FakeClock
 from tests.simulated_loop import SimulatedLoop, until
 
@@ -19,12 +19,14 @@ class Hub:
         self.reports: list[dict[str, ModelReport] | None] = []
         self.attempts = 0
         self.down = False
+        self.on_report: Callable[[], object] = lambda: None
 
     def report_pool(self, replica: str, models: dict[str, ModelReport] | None) -> None:
         assert replica == "replica-1"
         self.attempts += 1
         if self.down:
             raise ConnectionError("the hub is down")
+        self.on_report()
         self.reports.append(models)
 
 
@@ -57,12 +59,12 @@ def test_the_changes_of_a_short_time_are_one_report() -> None:
     run(test)
 
 
-async def pass_until(clock: FakeClock, condition: Callable[[], object]) -> None:
+async def pass_until(clock: FakeClock, condition: Callable[[], object], step_s: float = REPEAT_S / 100) -> None:
     """Let time pass until the condition holds."""
     for _ in range(100_000):
         if condition():
             return
-        clock.advance(REPEAT_S / 100)
+        clock.advance(step_s)
         await asyncio.sleep(0)
     raise AssertionError("the condition never held")
 
@@ -84,5 +86,19 @@ def test_a_hub_that_fails_is_logged_once_and_tried_again(caplog: pytest.LogCaptu
         hub.down = False
         await pass_until(clock, lambda: hub.reports)
         assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+    run(test)
+
+
+def test_the_longer_a_report_takes_the_fewer_are_sent() -> None:
+    async def test(reporter: PoolReporter, hub: Hub, clock: FakeClock, models: dict[str, ModelReport]) -> None:
+        hub.on_report = lambda: clock.advance(0.2)
+        reporter.report_soon()
+        await pass_until(clock, lambda: hub.reports, step_s=0.01)
+        hub.on_report = lambda: None
+        reporter.report_soon()
+        sent = clock.now
+        await pass_until(clock, lambda: len(hub.reports) == 2, step_s=0.01)
+        assert clock.now - sent >= 0.2 / MAX_SHARE - 0.05
 
     run(test)
