@@ -1,7 +1,8 @@
-"""Pools: many models in one process, which change while it runs."""
+"""Pools: many models in one process, which change while it runs; and a pool with two replicas."""
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -21,6 +22,9 @@ LARGE = ECHO.replace("pass", "self.weights = __import__('numpy').full(5_000_000,
 EXAMPLES = ("iris", "diabetes", "wine-alcohol")
 PATIENCE_S = 120
 """The timeout of models whose requests wait for a process: it must not pass on a busy machine."""
+PROCESS = ECHO.replace('inputs["x"] * 2', 'inputs["x"] * 0 + __import__("os").getpid()')
+"""Answers with the id of its process."""
+SPREAD = [f"spread-{letter}" for letter in "abcdefgh"]
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +35,10 @@ def pools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder.mkdir()
     for name, memory in (("examples", "1GiB"), ("code", "1GiB"), ("small", "64MiB")):
         project.write(folder / f"{name}.yaml", f"name: {name}\nmemory: {memory}\n")
+    project.write(folder / "spread.yaml", "name: spread\nmemory: 1GiB\nload: lazy\nreplicas: 2\n")
+    for name in SPREAD:
+        project.add_python(name, PROCESS)
+        project.configure(name, f"pool: spread\n{TRUSTED}")
     for example in EXAMPLES:
         project.add_example(example, f"pooled-{example}")
         project.configure(f"pooled-{example}", f"pool: examples\nlimits: {{timeout_s: {PATIENCE_S}}}\n")
@@ -145,3 +153,19 @@ def predict_patiently(server: Server, name: str, body: object) -> requests.Respo
         response = requests.post(f"{server.url}/models/{name}/predict", json=body, timeout=2 * PATIENCE_S)
         if response.status_code != 503 or time.monotonic() - sent < HOLD_S:
             return response
+
+
+def test_each_model_of_a_pool_with_two_replicas_has_one_of_them_until_it_is_busy(pools: Server) -> None:
+    pools.wait_for(lambda: len(pools.replicas("_pool.spread")) == 2)
+
+    def process(name: str) -> int:
+        return int(pools.predict(name, {"instances": [1.0]}).json()["predictions"][0])
+
+    pools.wait_for(lambda: len({process(name) for name in SPREAD}) == 2)  # HAProxy knows both
+    homes = {name: process(name) for name in SPREAD}
+    assert {name: process(name) for name in SPREAD for _ in range(3)} == homes
+    slow = PROCESS.replace("return", "__import__('time').sleep(0.05)\n        return")
+    pools.project.add_python(SPREAD[0], slow, 2)
+    pools.wait_for(lambda: pools.predict(SPREAD[0], ROWS).elapsed.total_seconds() > 0.05)
+    with ThreadPoolExecutor(32) as threads:
+        assert {*threads.map(process, SPREAD[:1] * 64)} == {*homes.values()}
