@@ -187,4 +187,9 @@ SUBJECTS: Mapping[str, Prepare] = {
 def environment(subject: Subject) -> dict[str, str]:
     """The variables of this shell without Ray's, which could change a subject. Ray's usage statistics are off."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    return {**inherited, "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0", **subject.environment}
+    return {
+        **inherited,
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'deployments'}",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        **subject.environment,
+    }
