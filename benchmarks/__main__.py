@@ -58,13 +58,13 @@ def measure(folder: Path, selected: Sequence[str], command: str, *, rounds: int,
         edge = edge_cost.measure(folder / "edge", artefacts.requests.row, rounds=rounds, seconds=seconds)
     names = [name for name in SUBJECTS if name in selected]
     samples = load_rounds.run(names, artefacts, folder, rounds=rounds, seconds=seconds)
-    start_up = None
+    start_ups: list[startup.StartUp] = []
     if START_UP in selected:
         (folder / START_UP).mkdir()
-        start_up = startup.measure(folder / START_UP)
+        start_ups = startup.measure(folder / START_UP, rounds)
     description = machine.describe()
     return report.render(
-        command, description, samples, start_up, edge=edge, overhead=overhead, rounds=rounds, seconds=seconds
+        command, description, samples, start_ups, edge=edge, overhead=overhead, rounds=rounds, seconds=seconds
     )
 
 

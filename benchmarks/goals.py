@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from benchmarks.edge_cost import MANY_MODELS, EdgeCost
 from benchmarks.markdown import table
 from benchmarks.metrics_overhead import MetricsOverhead
+from benchmarks.startup import StartUp
 from benchmarks.subjects import CHANNELS
 from benchmarks.summary import Summaries
 
@@ -19,6 +20,7 @@ class Measured:
     summaries: Summaries
     edge: EdgeCost | None = None
     overhead: MetricsOverhead | None = None
+    start_up: StartUp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,17 @@ def edge_us(measured: Measured) -> float | None:
     return ours.proxy_us if ours else None
 
 
+def start_up(value: Callable[[StartUp], float]) -> Callable[[Measured], float | None]:
+    """A value of the start with the examples."""
+    return lambda measured: value(measured.start_up) if measured.start_up else None
+
+
+def onnx_replica_mb(measured: Measured) -> float | None:
+    """Memory of the replica of the example in ONNX form."""
+    found = measured.start_up.onnx_replica_bytes if measured.start_up else None
+    return None if found is None else found / 1e6
+
+
 GOALS = (
     Goal("requests/s relative to Ray Serve as documented", "at least", 30, "x", rate("modelyard", "ray-serve")),
     Goal("replica CPU per request", "at most", 60, " us", replica_us),
@@ -101,10 +114,17 @@ GOALS = (
         "x",
         rate("sklearn", "sklearn-own-predict"),
     ),
+    Goal("`modelyard up` to READY with the examples", "at most", 12, " s", start_up(lambda it: it.ready_s)),
+    Goal("YAML of a model saved to its first response", "at most", 4, " s", start_up(lambda it: it.new_model_s)),
+    Goal("idle CPU with the examples", "at most", 10, " % of a core", start_up(lambda it: it.idle_cores * 100)),
+    Goal(
+        "memory of all processes with the examples", "at most", 1200, " MB", start_up(lambda it: it.memory_bytes / 1e6)
+    ),
+    Goal("memory of the replica of an ONNX model", "at most", 110, " MB", onnx_replica_mb),
 )
 
 
 def goals_table(measured: Measured) -> str:
     """The goals that this run has measured; "" if there are none."""
     rows = [row for goal in GOALS if (row := goal.row(measured))]
-    return table([f"{CONNECTIONS} in flight", "goal", "measured", ""], rows) if rows else ""
+    return table(["rates and costs with 64 in flight", "goal", "measured", ""], rows) if rows else ""

@@ -9,7 +9,7 @@ from benchmarks.goals import Measured, goals_table
 from benchmarks.load_rounds import Sample
 from benchmarks.markdown import table
 from benchmarks.metrics_overhead import MetricsOverhead
-from benchmarks.startup import StartUp
+from benchmarks.startup import StartUp, typical
 from benchmarks.summary import Summaries, Summary, summarize
 
 TITLES = {
@@ -37,6 +37,10 @@ are in flight on all connections together, because gRPC clients share a connecti
 PARTS = """\
 Ratios are medians over pairs of alternating turns. The backends of all models lead HAProxy to one small server. The parts of a
 replica run in one process without sockets; metrics include the snapshots of the push thread."""
+
+START_UP = """\
+Idle CPU is of one core, over 20 s without requests that begin 15 s after the start. Memory is PSS, which divides a page by the
+number of processes that share it."""
 
 LOAD = ("connections", "server", "requests/s", "slowest", "fastest", "ratio", "p50 ms", "p99 ms")
 COST = ("replica", "proxy", "other", "MB")
@@ -92,23 +96,39 @@ def _cells(own: Summary, ratio: str) -> list[str]:
     ]
 
 
-def start_up_tables(start_up: StartUp) -> str:
-    """Waiting times, and memory by process title."""
+def start_up_tables(runs: Sequence[StartUp]) -> str:
+    """Waiting times of each run; memory and idle CPU by process title, of the run with the median memory."""
+    start_up = typical(runs)
     times = table(
-        ["from", "to", "seconds"],
+        ["from", "to", "seconds", "in each run"],
         [
-            ["`modelyard up`", f"all {start_up.models} examples READY", f"{start_up.ready_s:.1f}"],
-            ["YAML of an additional model saved", "its first response", f"{start_up.new_model_s:.1f}"],
+            [
+                "`modelyard up`",
+                f"all {start_up.models} examples READY",
+                f"{start_up.ready_s:.1f}",
+                ", ".join(f"{run.ready_s:.1f}" for run in runs),
+            ],
+            [
+                "YAML of an additional model saved",
+                "its first response",
+                f"{start_up.new_model_s:.1f}",
+                ", ".join(f"{run.new_model_s:.1f}" for run in runs),
+            ],
         ],
     )
     sizes = [
-        [title, str(len(each)), f"{sum(each) / len(each) / 1e6:,.0f}", f"{sum(each) / 1e6:,.0f}"]
+        [
+            title,
+            str(len(each)),
+            f"{sum(each) / len(each) / 1e6:,.0f}",
+            f"{sum(each) / 1e6:,.0f}",
+            f"{start_up.idle.get(title, 0):.1%}",
+        ]
         for title, each in sorted(start_up.memory.items(), key=lambda item: -sum(item[1]))
     ]
-    total = sum(sum(each) for each in start_up.memory.values())
     count = sum(len(each) for each in start_up.memory.values())
-    total_row = ["all", str(count), "", f"{total / 1e6:,.0f}"]
-    return f"{times}\n\n{table(['process', 'number', 'MB each', 'MB'], [*sizes, total_row])}"
+    total_row = ["all", str(count), "", f"{start_up.memory_bytes / 1e6:,.0f}", f"{start_up.idle_cores:.1%}"]
+    return f"{times}\n\n{table(['process', 'number', 'MB each', 'MB', 'idle CPU'], [*sizes, total_row])}"
 
 
 def parts_table(edge: EdgeCost | None, overhead: MetricsOverhead | None) -> str:
@@ -131,7 +151,7 @@ def render(
     command: str,
     machine: Mapping[str, str],
     samples: Sequence[Sample],
-    start_up: StartUp | None,
+    start_ups: Sequence[StartUp],
     *,
     edge: EdgeCost | None = None,
     overhead: MetricsOverhead | None = None,
@@ -146,12 +166,12 @@ def render(
     ]
     if samples:
         sections.append(METHOD.format(seconds=seconds, rounds=rounds))
-    sections.append(goals_table(Measured(summaries, edge, overhead)))
+    sections.append(goals_table(Measured(summaries, edge, overhead, typical(start_ups) if start_ups else None)))
     for comparison in COMPARISONS:
         if any(name in comparison.targets for name, _ in summaries):
             sections += [f"## {comparison.title}", comparison_table(comparison, summaries)]
     if by_part := parts_table(edge, overhead):
         sections += ["## Parts", PARTS, by_part]
-    if start_up:
-        sections += ["## Start-up and memory", start_up_tables(start_up)]
+    if start_ups:
+        sections += ["## Start-up, idle CPU and memory", START_UP, start_up_tables(start_ups)]
     return "\n\n".join(part for part in sections if part) + "\n"

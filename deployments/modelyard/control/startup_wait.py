@@ -7,7 +7,7 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-POLL_S = 0.5
+POLL_S = 0.125
 SLOW_S = 15.0
 """How often a slow start is reported."""
 MAX_WAIT_S = 600.0

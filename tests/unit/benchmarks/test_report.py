@@ -100,21 +100,42 @@ def test_the_ratios_of_parts_are_medians_over_pairs() -> None:
     assert rows[3] == ["the same with metrics", "51.7", "1.034x"]
 
 
-def test_the_start_up_tables_have_waiting_times_and_memory_by_process_title() -> None:
-    start_up = StartUp(6, 12.34, 3.21, {"raylet": [40_000_000], "ray::ServeReplica": [100_000_000, 120_000_000]})
-    rows = [cells(line) for line in start_up_tables(start_up).splitlines() if line]
-    assert ["`modelyard up`", "all 6 examples READY", "12.3"] in rows
-    assert ["YAML of an additional model saved", "its first response", "3.2"] in rows
+def start_up(ready_s: float = 12.34, memory: int = 260, idle: float = 0.09) -> StartUp:
+    replicas = [100_000_000, (memory - 140) * 1_000_000]
+    return StartUp(6, ready_s, 3.21, {"raylet": idle}, {"raylet": [40_000_000], "ray::ServeReplica": replicas})
+
+
+def test_the_start_up_tables_have_waiting_times_memory_and_idle_cpu_by_process_title() -> None:
+    rows = [cells(line) for line in start_up_tables([start_up()]).splitlines() if line]
+    assert ["`modelyard up`", "all 6 examples READY", "12.3", "12.3"] in rows
+    assert ["YAML of an additional model saved", "its first response", "3.2", "3.2"] in rows
     assert rows[-3:] == [
-        ["ray::ServeReplica", "2", "110", "220"],
-        ["raylet", "1", "40", "40"],
-        ["all", "3", "", "260"],
+        ["ray::ServeReplica", "2", "110", "220", "0.0%"],
+        ["raylet", "1", "40", "40", "9.0%"],
+        ["all", "3", "", "260", "9.0%"],
+    ]
+
+
+def test_the_start_up_tables_have_the_median_waiting_time_and_each_run() -> None:
+    runs = [start_up(11, 300), start_up(19, 270), start_up(12, 280)]
+    rows = [cells(line) for line in start_up_tables(runs).splitlines() if line]
+    assert ["`modelyard up`", "all 6 examples READY", "12.0", "11.0, 19.0, 12.0"] in rows
+    assert rows[-1] == ["all", "3", "", "280", "9.0%"]
+
+
+def test_the_goals_of_a_start_are_evaluated() -> None:
+    rows = [cells(line) for line in goals_table(Measured({}, start_up=start_up(idle=0.11))).splitlines()[2:]]
+    assert rows == [
+        ["`modelyard up` to READY with the examples", "at most 12 s", "12.34 s", "**missed**"],
+        ["YAML of a model saved to its first response", "at most 4 s", "3.21 s", "met"],
+        ["idle CPU with the examples", "at most 10 % of a core", "11 % of a core", "**missed**"],
+        ["memory of all processes with the examples", "at most 1200 MB", "260 MB", "met"],
     ]
 
 
 def test_a_report_has_only_what_was_measured() -> None:
     runs = [sample("uvicorn", 10, connections=connections) for connections in (1, 64)]
-    text = render("python -m benchmarks", {"CPU": "a fast one"}, runs, None, rounds=1, seconds=2)
+    text = render("python -m benchmarks", {"CPU": "a fast one"}, runs, [], rounds=1, seconds=2)
     assert "`python -m benchmarks` on this machine:\n\n- CPU: a fast one\n" in text
     assert "a load takes 2 s" in text
     assert "ONNX" in text

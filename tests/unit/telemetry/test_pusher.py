@@ -57,6 +57,42 @@ def test_a_process_pushes_regularly_and_once_more_when_it_ends(hub: Hub):
     assert [push.number for push in hub.pushes] == sorted({push.number for push in hub.pushes})
 
 
+def test_while_nothing_changes_every_other_push_is_left_out(hub: Hub):
+    taken, requests = threading.Semaphore(0), [0]
+
+    def snapshot() -> MetricsSnapshot:
+        taken.release()
+        return MetricsSnapshot(totals_of(requests[0]), {})
+
+    pusher = Pusher(snapshot, hub, interval_s=0.001)
+    pusher.start()
+    for _ in range(20):
+        assert taken.acquire(timeout=TIMEOUT_S)
+    pusher.close()
+    snapshots = 20 + sum(1 for _ in iter(lambda: taken.acquire(blocking=False), False))
+    assert abs(2 * len(hub.pushes) - snapshots) <= 2
+    assert [push.number for push in hub.pushes] == [*range(1, len(hub.pushes) + 1)]
+
+
+@pytest.mark.parametrize("change", ["a request", "a refresh", "an outage"])
+def test_a_push_is_not_left_out_after(hub: Hub, change: str):
+    requests = [0]
+    pusher = Pusher(lambda: MetricsSnapshot(totals_of(requests[0]), {}), hub)
+    pusher.push(final=False)
+    pusher.push(final=False, skip=True)
+    assert len(hub.pushes) == 1
+    if change == "a request":
+        requests[0] = 1
+    elif change == "a refresh":
+        hub.listeners.pop()(7)
+    else:
+        hub.down = True
+        pusher.push(final=False)
+        hub.down = False
+    pusher.push(final=False, skip=True)
+    assert len(hub.pushes) == 2
+
+
 def test_a_hub_that_was_down_gets_all_counts_later(hub: Hub, caplog: pytest.LogCaptureFixture):
     requests = [3]
     pusher = Pusher(lambda: MetricsSnapshot(totals_of(requests[0]), {}), hub)

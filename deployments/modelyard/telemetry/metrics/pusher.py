@@ -9,6 +9,8 @@ from typing import Protocol
 from modelyard.telemetry.metrics.snapshot import MetricsSnapshot, Push
 
 PUSH_INTERVAL_S = 1.0
+MAX_SKIPPED = 1
+"""Consecutive pushes that are left out while nothing changes. The hub treats a process as ended that is silent for five seconds."""
 REFRESH_DELAY_S = 0.03
 """From a refresh request to its push. One push serves all requests that arrive meanwhile, which limits their load."""
 CLOSE_TIMEOUT_S = 3.0
@@ -31,7 +33,7 @@ class SnapshotSink(Protocol):
 
 
 class Pusher:
-    """Pushes once a second and on each refresh request, from `start` to `close`.
+    """Pushes once a second and on each refresh request, from `start` to `close`; every other second while nothing changes.
 
     The next push makes up for a failed one, because snapshots are cumulative.
     """
@@ -54,6 +56,9 @@ class Pusher:
         self._acknowledged = False
         self._failing = False
         self._refresh_id = 0
+        self._pushed: tuple[int, MetricsSnapshot] | None = None
+        """The refresh and the snapshot of the last push; None if it failed."""
+        self._skipped = 0
         self._listening = False
         self._closed = False
         self._wake = threading.Event()
@@ -72,19 +77,23 @@ class Pusher:
 
     def _run(self) -> None:
         while not self._closed:
-            self.push(final=False)
+            self.push(final=False, skip=self._skipped < MAX_SKIPPED)
             if self._wake.wait(self._interval_s) and not self._closed:
                 self._wake.clear()
                 self._wake.wait(REFRESH_DELAY_S)
         self.push(final=True)
 
-    def push(self, *, final: bool) -> None:
-        """Push now. Logs a failure and does not raise."""
+    def push(self, *, final: bool, skip: bool = False) -> None:
+        """Push now; with `skip`, only if there is something new. Logs a failure and does not raise."""
         try:
-            self._number += 1
             refresh_id = self._refresh_id  # read before the counts are
-            push = Push(self._source, self._number, self._acknowledged, final, self._snapshot(), refresh_id)
-            self._hub.push(push)
+            snapshot = self._snapshot()
+            if skip and self._pushed == (refresh_id, snapshot):
+                self._skipped += 1
+                return
+            self._number, self._pushed, self._skipped = self._number + 1, None, 0
+            self._hub.push(Push(self._source, self._number, self._acknowledged, final, snapshot, refresh_id))
+            self._pushed = refresh_id, snapshot
             if not (final or self._listening):
                 self._listening = True
                 self._hub.on_refresh(refresh_id, self._on_refresh)
