@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from modelyard.config.load import Config
+if TYPE_CHECKING:  # it takes long to import, and the server's process needs the paths before
+    from modelyard.config.load import Config
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,14 @@ class ServerPaths:
         return self.run / "lb"
 
 
-def paths_of(config: Config) -> ServerPaths:
+def paths_of(config: "Config") -> ServerPaths:
     """The paths of this configuration's server; two configurations never share a folder."""
-    state = config.state_dir.resolve()
+    return paths_below(config.state_dir)
+
+
+def paths_below(state_dir: Path) -> ServerPaths:
+    """The paths of the server with this state folder."""
+    state = state_dir.resolve()
     name = hashlib.sha256(str(state).encode()).hexdigest()[:8]
     return ServerPaths(state=state, run=Path("/tmp") / f"modelyard-{name}")  # noqa: S108 - created with mode 0700
 
