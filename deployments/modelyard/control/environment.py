@@ -10,6 +10,7 @@ from modelyard.edge.connections import connection_limits
 from modelyard.edge.files import ADMIN_SOCKET, LAUNCHER
 
 FAST_PATH_CALLBACK = "modelyard.http.install:install"
+CONTROL_LOOP_CALLBACK = "modelyard.control.serve_control_loop:install"
 MAX_SESSION_S = 3660
 """How long a WebSocket or stream may outlive changes of other models. Serve reserves the port of a replica that has ended for as
 long, and has a thousand ports on a machine."""
@@ -90,6 +91,7 @@ def server_environment(
         "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "10000",
         # The latency of event loops, which Serve measures in each process.
         "RAY_SERVE_EVENT_LOOP_MONITORING_INTERVAL_S": "60",
+        "RAY_SERVE_CONTROLLER_CALLBACK_IMPORT_PATH": CONTROL_LOOP_CALLBACK,
         # The default of 60 s is too short for a Python process beside others that start; Ray would start another one.
         "RAY_worker_register_timeout_seconds": "300",
         # A request whose replica dies goes to another; see edge/retries.py. The first connection that a replica refuses marks it
