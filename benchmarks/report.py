@@ -40,7 +40,7 @@ replica run in one process without sockets; metrics include the snapshots of the
 
 START_UP = """\
 Idle CPU is of one core, over 20 s without requests that begin 15 s after the start. Memory is PSS, which divides a page by the
-number of processes that share it."""
+number of processes that share it: Ray's workers are forks of the fork server, and share what it has imported."""
 
 LOAD = ("connections", "server", "requests/s", "slowest", "fastest", "ratio", "p50 ms", "p99 ms")
 COST = ("replica", "proxy", "other", "MB")

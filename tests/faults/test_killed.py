@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from modelyard.control.worker_forks import SERVER as FORK_SERVER
 from modelyard.edge.model_maps import TIMEOUT_MARGIN_S
 from tests.faults.conftest import LONG, TIMEOUT_S
 from tests.faults.load import Load, shown
@@ -97,6 +98,7 @@ def test_a_frozen_replica_is_killed_and_replaced(faulty: Server) -> None:
         "ray::HAProxyManager",
         "gcs_server",
         "raylet/raylet",
+        FORK_SERVER,
     ],
 )
 def test_no_prediction_is_affected_by_a_frozen_process_that_is_not_on_the_request_path(
@@ -108,7 +110,9 @@ def test_no_prediction_is_affected_by_a_frozen_process_that_is_not_on_the_reques
     assert set(load.kinds()) == {"ok"}, shown(load.outcomes)
 
 
-@pytest.mark.parametrize("part", ["ray::Hub", "ray::ServeReplica:gateway", "ray::ProxyActor", "ray::ServeController"])
+@pytest.mark.parametrize(
+    "part", ["ray::Hub", "ray::ServeReplica:gateway", "ray::ProxyActor", "ray::ServeController", FORK_SERVER]
+)
 def test_no_prediction_is_affected_by_a_killed_process_that_is_not_on_the_request_path(
     faulty: Server, part: str
 ) -> None:

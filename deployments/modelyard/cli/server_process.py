@@ -19,8 +19,10 @@ from modelyard.cli.exit_codes import FINE, NOT_STARTED, REFUSED
 from modelyard.control.api import ControlApi
 from modelyard.control.control_server import ControlServer
 from modelyard.control.live_state import LiveState
+from modelyard.control.paths import paths_below
 from modelyard.control.process_tree import end_descendants
 from modelyard.control.restart_policy import NODE_DIED, ReadyFlag
+from modelyard.control.worker_forks import WorkerForks
 
 if TYPE_CHECKING:
     from modelyard.control.desired import ConfigReader, DesiredState
@@ -32,9 +34,11 @@ LEAVE = b"leave"
 """From the supervisor, before the input ends: load balancers are to learn of it first."""
 
 
-def main() -> int:
+def main() -> int:  # noqa: PLR0915 - the order of the start, in one place
     """The supervisor decides by the exit code whether to start again."""
     supervisor, options = os.getppid(), _options()
+    paths = paths_below(options.state)
+    forks = WorkerForks(paths.run, paths.state / "server.log")  # at once: it imports for longer than this process
     stop, leaving, is_up = threading.Event(), threading.Event(), ReadyFlag(options.up_mark)
     threading.Thread(target=_stop_at_end_of_input, args=(stop, leaving, is_up), daemon=True).start()
     live = LiveState(approval=options.approve)
@@ -48,7 +52,6 @@ def main() -> int:
     from modelyard.control.desired import ConfigReader
     from modelyard.control.events import EventFile
     from modelyard.control.last_good import LastGood
-    from modelyard.control.paths import paths_of
     from modelyard.control.reports import Reports
     from modelyard.control.writes import Writes
 
@@ -64,15 +67,19 @@ def main() -> int:
         report.mistakes(error)
         return REFUSED
     terminal.approval = live.approval = options.approve or not first.config.server.watch
-    paths = paths_of(first.config)
     _divert_output(paths.state / "server.log")
+    from modelyard.control.light_imports import import_serve
+
+    import_serve()
     from modelyard.control.embedded import EmbeddedNode
     from modelyard.control.node import NodeDied
     from modelyard.control.runner import Runner
     from modelyard.edge.tls import TlsError
 
     port = int(os.environ["MODELYARD_SERVE_PORT"])
-    node = EmbeddedNode(first, paths, serve_port=port, report=report, writes=writes, leaving=leaving, is_up=is_up)
+    node = EmbeddedNode(
+        first, paths, serve_port=port, report=report, writes=writes, leaving=leaving, is_up=is_up, forks=forks
+    )
     server = Runner(node, state, first, paths, report=report, writes=writes, stop=stop, approve=live.approval)
     server.answer_commands(live, api)
     try:

@@ -28,12 +28,15 @@ from modelyard.control.rollback import Rollback
 from modelyard.control.serve_config import ServeConfig
 from modelyard.control.status import Running
 from modelyard.control.tls_reload import TlsReload
+from modelyard.control.worker_forks import WorkerForks
 from modelyard.control.writes import Writes, reason_of
 from modelyard.edge.admin_socket import AdminError, announce_shutdown
 from modelyard.edge.connections import connection_limits, max_open_files
 from modelyard.edge.files import EdgeFiles
 from modelyard.private_file import write_private
 from modelyard.ray_serve.hub import HubConfig
+from modelyard.repository.resolve import Resolved
+from modelyard.runtimes.registry import RUNTIMES
 
 STUCK_S = 5.0
 """The reconciler notices Ray's death within a second, unless it waits for an answer of Ray."""
@@ -56,6 +59,7 @@ class EmbeddedNode:
         writes: Writes,
         leaving: threading.Event,
         is_up: ReadyFlag,
+        forks: WorkerForks,
     ) -> None:
         """`is_up` is set when Ray has started and models are served. With `leaving` the server reports that it is not ready for
         `drain_s` before it stops."""
@@ -67,6 +71,7 @@ class EmbeddedNode:
         self._writes = writes
         self._leaving = leaving
         self._is_up = is_up
+        self._forks = forks
         self._edge = EdgeFiles(paths.edge)
         self._maps = EdgeMaps(self._edge)
         self._standby = HaproxyStandby(self._edge, report.trouble)
@@ -81,13 +86,20 @@ class EmbeddedNode:
     @contextmanager
     def connect(self) -> Iterator[ServeClient]:
         """See Node. Raises TlsError too."""
+        self._preload(self._current)
         self._edge.write(self._server, {})
         self._report_connections()
         if self._tls:
             self._tls.start()
         self._report.starting("starting Ray")
         ray = self._server.ray
-        self._ray = RayNode(self._paths.ray, ray.cpus, self._server.metrics.ray_port, self._report_slow_start)
+        self._ray = RayNode(
+            self._paths.ray,
+            ray.cpus,
+            self._server.metrics.ray_port,
+            self._report_slow_start,
+            self._forks.worker_command(),
+        )
         try:
             self._report.starting("starting Ray Serve and HAProxy")
             self._standby.start()
@@ -101,6 +113,7 @@ class EmbeddedNode:
             except OSError as error:  # a full disk must not hide why the server ends
                 self._report.trouble(f"Ray's logs were not copied: {reason_of(error)}")
             self._ray.stop()
+            self._forks.close()
 
     def max_loads(self, client: ServeClient) -> int:
         """One a core of this machine."""
@@ -128,6 +141,7 @@ class EmbeddedNode:
         """See Node."""
         if dead := self._ray.dead_processes():
             raise NodeDied(", ".join(dead))
+        self._forks.check()
         good = self._current.config, rollback.good
         self._writes.attempt(self._paths.last_good, lambda: self._last_good.update(*good))
         error = self._edge.haproxy_error()
@@ -140,6 +154,7 @@ class EmbeddedNode:
     def before_deploy(self, desired: DesiredState, target: ServeConfig) -> None:
         """See Node. Which applications Serve builds anew is known at the next observation."""
         self._current = desired
+        self._preload(desired)
         models = edge_models(target)
 
         def write() -> None:
@@ -164,6 +179,11 @@ class EmbeddedNode:
             self._leave()
         self._standby.close()
         client.shutdown()
+
+    def _preload(self, desired: DesiredState) -> None:
+        """Import the frameworks of these models before their replicas start."""
+        used = {model.runtime for model in desired.models if isinstance(model, Resolved)}
+        self._forks.preload(module for name in used for module in RUNTIMES[name].preload)
 
     def _exit_with_ray(self) -> None:
         """End this process when Ray has died and the thread that waits for an answer of it does not notice."""

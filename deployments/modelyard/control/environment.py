@@ -10,6 +10,7 @@ from modelyard.edge.connections import connection_limits
 from modelyard.edge.files import ADMIN_SOCKET, LAUNCHER
 
 FAST_PATH_CALLBACK = "modelyard.http.install:install"
+CONTROL_LOOP_CALLBACK = "modelyard.control.serve_control_loop:install"
 MAX_SESSION_S = 3660
 """How long a WebSocket or stream may outlive changes of other models. Serve reserves the port of a replica that has ended for as
 long, and has a thousand ports on a machine."""
@@ -85,6 +86,12 @@ def server_environment(
         # Every change starts another HAProxy; the one before keeps its WebSockets and streams for so long. Idle connections must
         # not close meanwhile (RAY_SERVE_HAPROXY_CLOSE_SPREAD_TIME_S): see edge/takeover.py.
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": f"{MAX_SESSION_S}",
+        # Each replica, and the proxy for each application, exports Serve's metrics of requests so often. The default is 100 ms; Ray
+        # reports metrics every 10 s, and requests do not pass what counts them.
+        "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "10000",
+        # The latency of event loops, which Serve measures in each process.
+        "RAY_SERVE_EVENT_LOOP_MONITORING_INTERVAL_S": "60",
+        "RAY_SERVE_CONTROLLER_CALLBACK_IMPORT_PATH": CONTROL_LOOP_CALLBACK,
         # The default of 60 s is too short for a Python process beside others that start; Ray would start another one.
         "RAY_worker_register_timeout_seconds": "300",
         # A request whose replica dies goes to another; see edge/retries.py. The first connection that a replica refuses marks it

@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from modelyard.config.load import Config
 from modelyard.private_file import write_private
+
+if TYPE_CHECKING:  # it takes long to import, and the server's process needs the paths before
+    from modelyard.config.load import Config
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,14 @@ class ServerPaths:
         return self.run / "lb"
 
 
-def paths_of(config: Config) -> ServerPaths:
+def paths_of(config: "Config") -> ServerPaths:
     """The paths of this configuration's server; two configurations never share a folder."""
-    state = config.state_dir.resolve()
+    return paths_below(config.state_dir)
+
+
+def paths_below(state_dir: Path) -> ServerPaths:
+    """The paths of the server with this state folder."""
+    state = state_dir.resolve()
     name = hashlib.sha256(str(state).encode()).hexdigest()[:8]
     return ServerPaths(state=state, run=Path("/tmp") / f"modelyard-{name}")  # noqa: S108 - created with mode 0700
 

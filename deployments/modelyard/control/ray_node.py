@@ -13,7 +13,7 @@ from ray._private import services, worker
 from ray.serve._private.constants import SERVE_NAMESPACE
 
 from modelyard.control.process_tree import command_of, descendants
-from modelyard.control.ray_processes import patched, supervised_agents, without_unused_processes
+from modelyard.control.ray_processes import changed_processes, patched, supervised_agents
 from modelyard.control.startup_wait import retried
 from modelyard.control.worker_imports import InstalledPackagesOnly
 
@@ -25,10 +25,19 @@ LOOPBACK = "127.0.0.1"
 class RayNode:
     """A Ray head node."""
 
-    def __init__(self, run_dir: Path, cpus: float | None, metrics_port: int, slow: Callable[[float], None]) -> None:
-        """`slow` is called with the seconds waited so far, from time to time, if Ray takes long to start."""
+    def __init__(
+        self,
+        run_dir: Path,
+        cpus: float | None,
+        metrics_port: int,
+        slow: Callable[[float], None],
+        worker_command: list[str],
+    ) -> None:
+        """`worker_command` starts the workers; see `worker_forks`.
+
+        `slow` is called with the seconds waited so far, from time to time, if Ray takes long to start."""
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
-        with _waiting_for_the_raylet(slow), _on_loopback(), without_unused_processes():
+        with _waiting_for_the_raylet(slow), _on_loopback(), changed_processes(worker_command):
             context = ray.init(
                 num_cpus=None if cpus is None else max(1, round(cpus)),
                 namespace=SERVE_NAMESPACE,

@@ -31,8 +31,10 @@ def patched(target: Any, name: str, value: Any) -> Iterator[None]:
 
 
 @contextmanager
-def without_unused_processes() -> Iterator[None]:
+def changed_processes(worker_command: list[str]) -> Iterator[None]:
     """Start Ray without processes that a server does not need, and with agents that are restarted when they die.
+
+    `worker_command` stands between the interpreter and the script of each worker.
 
     Each process less saves 80 to 120 MB, and Ray counts as dead when one of its processes has died.
     """
@@ -41,6 +43,8 @@ def without_unused_processes() -> Iterator[None]:
         for name in UNUSED:
             changes.enter_context(patched(Node, name, _nothing))
         changes.enter_context(patched(services, python.__name__, _supervised(python)))
+        # Ray uses these flags only here. The raylet removes the script before them, which sets up a runtime environment.
+        changes.enter_context(patched(services, "_site_flags", lambda: worker_command))
         changes.enter_context(patched(services, "start_raylet", _with_fixed_ports(services.start_raylet)))
         yield
 

@@ -22,6 +22,8 @@ class RuntimeRow:
     """File names of artefacts that run no code when they are loaded."""
     pickles: tuple[str, ...] = ()
     """File names of artefacts that can run any code when they are loaded: the operator must trust them."""
+    preload: tuple[str, ...] = ()
+    """Modules that may be imported before a fork: they start no threads."""
     extra: str = ""
     """The extra of the distribution that installs the framework; "" if every installation has it."""
 
@@ -29,6 +31,7 @@ class RuntimeRow:
 PYTHON = "python"
 """The runtime of an operator's own class. It has no artefacts: the YAML names a module and a class."""
 RUNTIMES: Mapping[str, RuntimeRow] = {
+    # Not preloaded: an import of onnxruntime starts a thread.
     "onnx": RuntimeRow("modelyard.runtimes.onnx.model", "onnxruntime_onnx", "onnxruntime", artefacts=("model.onnx",)),
     "sklearn": RuntimeRow(
         # Triton has no such platform.
@@ -37,6 +40,7 @@ RUNTIMES: Mapping[str, RuntimeRow] = {
         "sklearn",
         artefacts=("model.skops",),
         pickles=("model.joblib", "model.pkl"),
+        preload=("modelyard.runtimes.sklearn.model", "sklearn.ensemble", "sklearn.linear_model"),
     ),
     PYTHON: RuntimeRow("modelyard.runtimes.python.model", "python", "python"),
 }
