@@ -26,13 +26,17 @@ class WorkerForks:
     """The fork server, a child of this process. It ends with this process."""
 
     def __init__(self, folder: Path, log: Path, now: Callable[[], float] = time.monotonic) -> None:
-        """Start it with its socket in `folder`, which no other user may enter. What it prints goes to the file `log`."""
+        """Start it with its socket in `folder`, which no other user may enter. What it prints goes to the file `log`.
+
+        If it cannot be started, workers start without it.
+        """
         self._socket = folder / SOCKET
         self._log = log
         self._now = now
         self._modules: set[str] = set()
+        self._process: subprocess.Popen[bytes] | None = None
         self._started = now()
-        self._process = self._start()
+        self._start()
 
     def worker_command(self) -> list[str]:
         """What the raylet puts between the interpreter and the script of a worker."""
@@ -46,20 +50,29 @@ class WorkerForks:
 
     def check(self) -> None:
         """Start it again if it has ended."""
-        if self._process.poll() is not None and self._now() - self._started > RESTART_S:
+        has_ended = self._process is None or self._process.poll() is not None
+        if has_ended and self._now() - self._started > RESTART_S:
+            self.close()
             self._started = self._now()
-            self._close_input()
-            with suppress(OSError):  # a full disk; workers start without it
-                self._process = self._start()
-                self._send(self._modules)
+            self._start()
+            self._send(self._modules)
 
     def close(self) -> None:
         """End it. Its workers end with Ray."""
-        self._process.kill()
-        self._process.wait()
-        self._close_input()
+        if (process := self._process) is None:
+            return
+        process.kill()
+        process.wait()
+        if process.stdin:
+            with suppress(OSError):  # what was not written
+                process.stdin.close()
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> None:
+        self._process = None
+        with suppress(OSError):  # no folder, or a full disk
+            self._process = self._started_process()
+
+    def _started_process(self) -> subprocess.Popen[bytes]:
         try:
             log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError:  # a disk that is full or read-only
@@ -84,12 +97,11 @@ class WorkerForks:
                 os.close(log)
 
     def _send(self, modules: Iterable[str]) -> None:
-        if (stdin := self._process.stdin) and (lines := "".join(f"{name}\n" for name in sorted(modules))):
+        if (
+            self._process
+            and (stdin := self._process.stdin)
+            and (lines := "".join(f"{name}\n" for name in sorted(modules)))
+        ):
             with suppress(OSError):  # it has ended; `check` starts it again
                 stdin.write(lines.encode())
                 stdin.flush()
-
-    def _close_input(self) -> None:
-        if self._process.stdin:
-            with suppress(OSError):  # what was not written
-                self._process.stdin.close()
