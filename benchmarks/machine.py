@@ -22,7 +22,7 @@ def describe() -> dict[str, str]:
         "Python": platform.python_version(),
         "Packages": ", ".join(f"{package} {version(package)}" for package in PACKAGES),
         "Load": load_programs(),
-        "Load average": ", ".join(f"{each:.1f}" for each in os.getloadavg()),
+        "Load average at the end": ", ".join(f"{each:.1f}" for each in os.getloadavg()),
     }
 
 

@@ -34,7 +34,7 @@ from benchmarks.subject_process import SubjectError, fetch
 from modelyard.control.process_tree import adopt_orphans
 
 TITLE = "Pools: soak"
-MEMORY = "100MiB"
+MEMORY = "140MiB"
 REST_PER_S, GRPC_PER_S = 120.0, 20.0
 EDIT_EVERY_S = 5.0
 WARM_MINUTES, COMPARED = 5, 3
@@ -112,7 +112,7 @@ def soak(folder: Path, source: Path, settings: Soak) -> SoakResult:
     repository = folder / "model_repository"
     shutil.copytree(source / "model_repository", repository)
     templates = thousand_models.templates()
-    config = PoolConfig(repository, [answer.model for answer in answers], memory=settings.memory, load="lazy")
+    config = PoolConfig(repository, [answer.model for answer in answers], memory=settings.memory)
     with running(folder / "server", config) as (server, ready_s):
         print(f"READY after {ready_s:.1f} s", file=sys.stderr, flush=True)
         one_of_each = answers[: len(templates)]
@@ -159,7 +159,7 @@ def observe(server: PoolServer, edits: int) -> Minute:
 
 
 def report(minutes: Sequence[Minute], outcomes: Outcomes, editor: Editor) -> None:
-    """One line about the last minute, and its problems."""
+    """One line about the server, and the first problems of the last minute."""
     last, number = minutes[-1], len(minutes)
     print(
         f"minute {number}: {outcomes.answers():,} answers, wrong {kinds(outcomes.wrong)}, lost {kinds(outcomes.lost)}, "
@@ -168,7 +168,7 @@ def report(minutes: Sequence[Minute], outcomes: Outcomes, editor: Editor) -> Non
         file=sys.stderr,
         flush=True,
     )
-    for text in (*outcomes.shown, *editor.outcomes.shown, *editor.failed):
+    for text in (*outcomes.take_shown(), *editor.outcomes.take_shown()):
         print(f"  {text}", file=sys.stderr, flush=True)
 
 

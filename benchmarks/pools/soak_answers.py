@@ -11,7 +11,7 @@ from benchmarks.pools.rows import quantile
 ABSENT = object()
 """Stands among the answers for: there is no such model."""
 SHOWN = 20
-"""Problems of which the details are kept."""
+"""Problems of which the details are kept, until they are taken."""
 
 
 class Allowed:
@@ -64,6 +64,11 @@ class Outcomes:
         kinds[kind] += 1
         if len(self.shown) < SHOWN:
             self.shown.append(details)
+
+    def take_shown(self) -> list[str]:
+        """The details that are kept; then those of the next problems are."""
+        shown, self.shown = self.shown, []
+        return shown
 
     def answers(self, protocol: str | None = None) -> int:
         """Right answers, of all protocols or of one."""

@@ -159,13 +159,21 @@ async def _predict(connection: Connection, answer: Answer) -> Any:
     if status == 404:
         return ABSENT
     if status != 200:
-        return _Error(f"{status} {body.decode(errors='replace')}")
+        return _Error(f"{status} {_detail(body)}")
     try:
         if json.loads(body)["model_name"] != answer.model:
             return body  # the answer of another model is wrong, whatever it predicts
         return predicted(body)
     except (ValueError, LookupError):
         return body
+
+
+def _detail(body: bytes) -> str:
+    """What an error says."""
+    try:
+        return str(json.loads(body)["detail"])
+    except (ValueError, LookupError, TypeError):
+        return body.decode(errors="replace")
 
 
 def _output(response: ModelInferResponse, model: str) -> Any:

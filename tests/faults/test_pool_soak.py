@@ -9,7 +9,7 @@ import pytest
 from tests.faults.conftest import LONG
 
 ROOT = Path(__file__).parents[2]
-SHORT = ["--minutes", "2", "--count", "60", "--memory", "8MiB", "--rest", "20", "--grpc", "5"]
+SHORT = ["--minutes", "2", "--count", "300", "--memory", "20MiB", "--rest", "20", "--grpc", "5"]
 
 
 @pytest.mark.timeout(3600)

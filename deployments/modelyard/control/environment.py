@@ -62,6 +62,10 @@ def server_environment(
     return {
         **attach_environment(paths),
         "TMPDIR": str(paths.scratch),
+        # glibc has up to eight heaps for each core, and memory that is free in one of them is not used by threads of another. Each
+        # model is loaded in a thread of its own: 10,000 loads and evictions made a process with a pool 12 % larger. With two heaps,
+        # 6,000 of them made it 0.4 % larger.
+        "MALLOC_ARENA_MAX": "2",
         # HAProxy sends requests straight to the replicas (ADR 1).
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",

@@ -15,10 +15,18 @@ class LoadMeter:
     """
 
     def __init__(
-        self, call_soon: Callable[[Callable[[], None]], object], waiting: Callable[[], int], clock: Callable[[], float]
+        self,
+        call_soon: Callable[[Callable[[], None]], object],
+        waiting: Callable[[], int],
+        clock: Callable[[], float],
+        *,
+        may_wait: Callable[[], bool] | None = None,
     ) -> None:
+        """`may_wait` returns whether `waiting` may be more than 0. It is called in each iteration of the loop that reads requests,
+        so give one where `waiting` counts the requests of many models."""
         self._call_soon = call_soon
         self._waiting = waiting
+        self._may_wait: Callable[[], object] = may_wait or waiting
         self._clock = clock
         self._started: float | None = None
         """When the iteration began whose requests are being read."""
@@ -49,7 +57,7 @@ class LoadMeter:
             return
         self._running = self._started, self._requests
         self._started, self._requests = None, 0
-        if self._waiting():
+        if self._may_wait():
             self._call_soon(self._responded)
         else:
             self._responded()

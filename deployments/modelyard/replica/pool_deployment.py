@@ -85,7 +85,7 @@ class PoolReplica:
             quarantine=self._quarantine.reason,
         )
         self._dispatch = pool.dispatch
-        self._meter = LoadMeter(loop.call_soon, self._in_flight, time.perf_counter)
+        self._meter = LoadMeter(loop.call_soon, self._in_flight, time.perf_counter, may_wait=lambda: True)
         self._dispatch.open(FAST_PATH, self._meter)
         FAST_PATH.body_budget.released = HeapTrimmer(loop).schedule
 

@@ -70,8 +70,9 @@ class PoolMetrics:
     def marked(self, reports: Mapping[str, ModelReport]) -> dict[str, ModelReport]:
         """The same reports with `had_requests`. They are also the state of the models in the next snapshots."""
         with self._lock:
-            self._had_requests.update(server.spec.name for server in self._servers if server.requests)
-            found = self._had_requests & reports.keys()
+            known = self._had_requests
+            known.update([each.spec.name for each in self._servers if each.spec.name not in known and each.requests])
+            found = known & reports.keys()
         self._reports = reports
         return {**reports, **{name: replace(reports[name], had_requests=True) for name in found}}
 
@@ -82,13 +83,13 @@ class PoolMetrics:
         exemplars: dict[Key, Mapping[int, Exemplar]] = {}
         with self._lock:
             totals.add(self._retired)
-            for server in self._servers:
-                if server.requests:
-                    one = server.snapshot()
-                    totals.add(one.totals)
-                    gauges.update(one.gauges)
-                    exemplars.update(one.exemplars)
-            shown = self._had_requests | {server.spec.name for server in self._servers if server.requests}
+            used = [server for server in self._servers if server.requests]
+            for server in used:
+                one = server.snapshot()
+                totals.add(one.totals)
+                gauges.update(one.gauges)
+                exemplars.update(one.exemplars)
+            shown = self._had_requests | {server.spec.name for server in used}
         self._add_models(shown, totals, gauges)
         if self.args is not None:
             self._add_pool(self.args, totals, gauges)

@@ -99,5 +99,7 @@ def test_the_details_of_the_first_problems_are_kept_and_all_are_counted() -> Non
     for number in range(50):
         outcomes.problem(outcomes.wrong, "REST", f"problem {number}")
     assert outcomes.wrong == {"REST": 50}
-    assert outcomes.shown[0] == "problem 0"
-    assert len(outcomes.shown) == 20
+    shown = outcomes.take_shown()
+    assert (shown[0], len(shown)) == ("problem 0", 20)
+    outcomes.problem(outcomes.lost, "503", "the next one")
+    assert outcomes.take_shown() == ["the next one"]

@@ -51,6 +51,10 @@ def test_a_client_of_a_cluster_uses_the_token_that_ray_start_would_find(tmp_path
     assert cluster_environment(environ, tmp_path).get("RAY_AUTH_MODE") == mode
 
 
+def test_threads_that_load_models_share_two_heaps():
+    assert environment()["MALLOC_ARENA_MAX"] == "2"
+
+
 def test_usage_reports_to_ray_are_off():
     assert attach_environment(PATHS)["RAY_USAGE_STATS_ENABLED"] == "0"
 

@@ -66,6 +66,21 @@ def test_requests_that_wait_for_the_worker_count_at_the_time_of_reading() -> Non
     assert one.meter.read() == 7
 
 
+@pytest.mark.parametrize("waiting", [0, 3])
+def test_many_models_are_counted_only_when_the_load_is_read(waiting: int) -> None:
+    clock, counted = FakeClock(), []
+    loop = FakeLoop(clock)
+    meter = LoadMeter(loop.call_soon, lambda: counted.append(clock()) or waiting, clock, may_wait=lambda: True)
+    for _ in range(3):
+        meter.arrived()
+    clock.advance(0.5)
+    loop.settle()
+    assert counted == []
+    clock.advance(1.5)
+    assert meter.read() == pytest.approx(3 * 0.5 / 2 + waiting)
+    assert len(counted) == 1
+
+
 def test_each_reading_starts_from_zero() -> None:
     one = Meter()
     one.arrive(1, 1.0)
