@@ -25,6 +25,7 @@ print(json.dumps({
     "environment": dict(os.environ),
     "folder": os.getcwd(),
     "parent": os.getppid(),
+    "group": os.getpgrp() == os.getpid(),
     "threads": len(os.listdir("/proc/self/task")),
     "files": len(os.listdir("/proc/self/fd")),
     "children": str(signal.getsignal(signal.SIGCHLD)),
@@ -91,6 +92,12 @@ def test_a_worker_has_the_out_of_memory_score_that_the_raylet_gives_its_client(
 
     assert worker(forks, script, preexec_fn=raise_score)[0]["oom_score"] == "1000"
     assert Path(f"/proc/{server_of(forks)}/oom_score_adj").read_text().strip() != "1000"
+
+
+def test_a_worker_has_a_process_group_of_its_own_which_the_raylet_kills_when_it_has_died(
+    forks: WorkerForks, script: Path
+) -> None:
+    assert worker(forks, script)[0]["group"]
 
 
 def test_workers_draw_different_random_numbers_and_ids(forks: WorkerForks, script: Path) -> None:

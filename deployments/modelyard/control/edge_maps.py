@@ -1,9 +1,9 @@
 """The maps of models in the running HAProxy: they change in place, and HAProxy reads its map files only at its start."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
-from modelyard.edge.admin_socket import AdminError, has_key, pid_of, replace_map
+from modelyard.edge.admin_socket import AdminError, AdminSession, session
 from modelyard.edge.files import EdgeFiles
 from modelyard.edge.model_maps import REPLICAS_FILE
 
@@ -35,9 +35,9 @@ class EdgeMaps:
 
     def reaches(self, application: str) -> bool:
         """Whether the running HAProxy has replicas of this application of Serve."""
-        process = self._edge.haproxy_pid()
         try:
-            return any(has_key(socket, REPLICAS_FILE, application) for socket in self._sockets(process))
+            with self._session(self._edge.haproxy_pid()) as haproxy:
+                return haproxy.has_key(REPLICAS_FILE, application)
         except (AdminError, OSError):  # it is starting
             return False
 
@@ -50,13 +50,16 @@ class EdgeMaps:
         changed = {name: content for name, content in maps.items() if content != self._sent.get(name)}
         if not changed:
             return
-        for socket in self._sockets(process):
+        with self._session(process) as haproxy:
             for name, content in changed.items():
-                replace_map(socket, name, content)
+                haproxy.replace_map(name, content)
         self._sent = maps
 
-    def _sockets(self, process: int | None) -> list[Path]:
-        sockets = [socket for socket in self._edge.admin_sockets() if pid_of(socket) == process]
-        if not sockets:
-            raise AdminError(f"process {process} does not respond at its admin socket yet")
-        return sockets
+    @contextmanager
+    def _session(self, process: int | None) -> Iterator[AdminSession]:
+        for admin in self._edge.admin_sockets():
+            with session(admin) as haproxy:
+                if haproxy.pid() == process:
+                    yield haproxy
+                    return
+        raise AdminError(f"process {process} does not respond at its admin socket yet")

@@ -170,6 +170,9 @@ def become(request: Request, set_by_imports: Mapping[str, str]) -> None:
     Modules set environment variables when they are imported; the script would find these if it imported them itself.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    # The raylet puts each worker that it starts into a process group of its own, and kills the group when the worker has died:
+    # so HAProxy ends with its manager.
+    os.setpgid(0, 0)
     for target, file in enumerate(request.files):
         os.dup2(file, target)
         os.close(file)

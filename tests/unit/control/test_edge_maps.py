@@ -1,5 +1,7 @@
 """When the running HAProxy gets the maps of models, and which applications it has."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from modelyard.control import edge_maps
 from modelyard.control.edge_maps import EdgeMaps
 from modelyard.edge.admin_socket import AdminError
 from modelyard.edge.files import EdgeFiles
-from modelyard.edge.model_maps import EdgeModel
+from modelyard.edge.model_maps import REPLICAS_FILE, EdgeModel
 
 
 class Running:
@@ -19,6 +21,9 @@ class Running:
         self.files = EdgeFiles(folder)
         self.processes: dict[str, int] = {}
         self.sent: list[tuple[str, str, str]] = []
+        self.error: Exception | None = None
+        """What fails when a map is sent."""
+        self.replicas: dict[str, set[str]] = {}
         self.reported: list[str] = []
         self.maps = EdgeMaps(self.files)
 
@@ -33,11 +38,9 @@ class Running:
             (self.files.folder / name).mkdir()
             (self.files.folder / name / "admin.sock").touch()
 
-    def pid_of(self, socket: Path) -> int:
-        return self.processes[socket.parent.name]
-
-    def replace_map(self, socket: Path, name: str, content: str) -> None:
-        self.sent.append((socket.parent.name, name, content))
+    @contextmanager
+    def session(self, socket: Path) -> Iterator["SimulatedSession"]:
+        yield SimulatedSession(self, socket.parent.name)
 
     def check(self) -> list[tuple[str, str, str]]:
         """What one more check sends."""
@@ -46,11 +49,29 @@ class Running:
         return self.sent
 
 
+class SimulatedSession:
+    """A session with one of these processes."""
+
+    def __init__(self, running: Running, name: str) -> None:
+        self._running = running
+        self._name = name
+
+    def pid(self) -> int:
+        return self._running.processes[self._name]
+
+    def replace_map(self, name: str, content: str) -> None:
+        if error := self._running.error:
+            raise error
+        self._running.sent.append((self._name, name, content))
+
+    def has_key(self, name: str, key: str) -> bool:
+        return name == REPLICAS_FILE and key in self._running.replicas[self._name]
+
+
 @pytest.fixture
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Running:
     running = Running(tmp_path)
-    monkeypatch.setattr(edge_maps, "pid_of", running.pid_of)
-    monkeypatch.setattr(edge_maps, "replace_map", running.replace_map)
+    monkeypatch.setattr(edge_maps, "session", running.session)
     running.write(timeout_s=1)
     return running
 
@@ -97,14 +118,11 @@ def test_a_process_that_does_not_respond_for_five_checks_is_reported_until_it_do
 
 
 @pytest.mark.parametrize("error", [AdminError("no such map"), OSError("no socket")])
-def test_what_could_not_be_sent_is_sent_again(running: Running, monkeypatch: pytest.MonkeyPatch, error: Exception):
-    def fail(*_: object) -> None:
-        raise error
-
+def test_what_could_not_be_sent_is_sent_again(running: Running, error: Exception):
     running.start(7, "a")
-    with monkeypatch.context() as patched:
-        patched.setattr(edge_maps, "replace_map", fail)
-        running.check()
+    running.error = error
+    assert running.check() == []
+    running.error = None
     assert running.check() == whole("a", 4000)
 
 
@@ -119,11 +137,8 @@ def test_only_the_maps_that_have_changed_are_sent(running: Running):
     ]
 
 
-def test_an_application_is_reached_if_the_running_process_has_replicas_of_it(
-    running: Running, monkeypatch: pytest.MonkeyPatch
-):
-    keys = {"a": {"churn"}, "b": {"_pool.small"}}
-    monkeypatch.setattr(edge_maps, "has_key", lambda socket, _, key: key in keys[socket.parent.name])
+def test_an_application_is_reached_if_the_running_process_has_replicas_of_it(running: Running):
+    running.replicas = {"a": {"churn"}, "b": {"_pool.small"}}
     assert not running.maps.reaches("churn"), "no HAProxy runs yet"
     running.start(7, "a")
     assert running.maps.reaches("churn")

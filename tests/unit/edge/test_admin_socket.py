@@ -3,23 +3,26 @@
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from modelyard.edge import admin_socket
-from modelyard.edge.admin_socket import AdminError, announce_shutdown, pid_of, replace_map, update_certificate
+from modelyard.edge.admin_socket import AdminError, announce_shutdown, pid_of, session, update_certificate
 from modelyard.edge.tls import TlsBundle
 
 PATIENCE_S = 20
+GONE = b"it closes the connection"
 
 
 class FakeHaproxy:
-    """Receives commands, one a connection, and sends the replies of the test."""
+    """Receives commands, and sends the replies of the test as in interactive mode."""
 
     def __init__(self, path: Path) -> None:
         self.replies: list[bytes] = []
         self.commands: list[bytes] = []
+        self.connections = 0
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen()
@@ -32,18 +35,33 @@ class FakeHaproxy:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            with connection:
-                command = b""
-                while not _is_complete(command):
-                    command += connection.recv(65536)
-                self.commands.append(command)
-                for part in self.replies.pop(0).partition(b"|")[::2]:
-                    connection.sendall(part)
+            self.connections += 1
+            with connection, suppress(ConnectionError):
+                assert _received(connection) == b"prompt\n"
+                connection.sendall(b"\n> ")
+                while command := _received(connection):
+                    self.commands.append(command)
+                    reply = self.replies.pop(0)
+                    if reply == GONE:
+                        break
+                    for part in (b"+ " * (command.count(b"\n") - 1) + reply + b"\n> ").partition(b"|")[::2]:
+                        connection.sendall(part)
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(PATIENCE_S)
+
+
+def _received(connection: socket.socket) -> bytes:
+    """The next command; empty if the connection has ended."""
+    command = b""
+    while not _is_complete(command):
+        more = connection.recv(65536)
+        if not more:
+            return b""
+        command += more
+    return command
 
 
 def _is_complete(command: bytes) -> bool:
@@ -62,7 +80,7 @@ def test_the_process_id_is_in_the_information(haproxy: FakeHaproxy, admin: Path)
     haproxy.replies = [b"Name: HAProxy\nProcess_num: 1\nPi|d: 4711\nUptime: 0d\n", b"Name: HAProxy\n"]
     assert pid_of(admin) == 4711
     assert haproxy.commands == [b"show info\n"]
-    with pytest.raises(AdminError, match=r"admin\.sock: 'show info' has no Pid"):
+    with pytest.raises(AdminError, match="'show info' has no Pid"):
         pid_of(admin)
 
 
@@ -77,7 +95,8 @@ def test_a_shutdown_is_announced_in_the_map_of_states(haproxy: FakeHaproxy, admi
 def test_a_map_is_replaced_in_parts_and_at_once(haproxy: FakeHaproxy, admin: Path):
     haproxy.replies = [b"New version created: 7\n", b"\n", b"\n", b"\n"]
     lines = [f"m{number} 1000\n" for number in range(101)]
-    replace_map(admin, "timeouts.map", "".join(lines))
+    with session(admin) as running:
+        running.replace_map("timeouts.map", "".join(lines))
     prepare, first, second, commit = haproxy.commands
     assert (prepare, commit) == (b"prepare map timeouts.map\n", b"commit map @7 timeouts.map\n")
     assert first == ("add map @7 timeouts.map <<\n" + "".join(lines[:100]) + "\n").encode()
@@ -86,14 +105,30 @@ def test_a_map_is_replaced_in_parts_and_at_once(haproxy: FakeHaproxy, admin: Pat
 
 def test_an_empty_map_replaces_one_with_lines(haproxy: FakeHaproxy, admin: Path):
     haproxy.replies = [b"New version created: 1\n", b"\n"]
-    replace_map(admin, "timeouts.map", "")
+    with session(admin) as running:
+        running.replace_map("timeouts.map", "")
     assert haproxy.commands == [b"prepare map timeouts.map\n", b"commit map @1 timeouts.map\n"]
 
 
 def test_a_map_that_haproxy_does_not_know_is_an_error(haproxy: FakeHaproxy, admin: Path):
     haproxy.replies = [b"Unknown map identifier.\n"]
-    with pytest.raises(AdminError, match=r"^Unknown map identifier\.$"):
-        replace_map(admin, "timeouts.map", "m 1\n")
+    with session(admin) as running, pytest.raises(AdminError, match=r"^Unknown map identifier\.$"):
+        running.replace_map("timeouts.map", "m 1\n")
+
+
+def test_all_commands_of_a_session_reach_the_same_process(haproxy: FakeHaproxy, admin: Path):
+    haproxy.replies = [b"Pid: 1\n", b"New version created: 3\n", b"\n", b"\n", b"type=str, match=yes\n"]
+    with session(admin) as running:
+        assert running.pid() == 1
+        running.replace_map("timeouts.map", "m 1\n")
+        assert running.has_key("timeouts.map", "m")
+    assert haproxy.connections == 1
+
+
+def test_a_process_that_ends_during_a_command_is_an_error(haproxy: FakeHaproxy, admin: Path):
+    haproxy.replies = [GONE]
+    with pytest.raises(AdminError, match="does not respond: it closed the connection"):
+        pid_of(admin)
 
 
 @pytest.mark.parametrize("client_ca", [b"authorities\n", None])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modelyard.control.edge_maps import MAX_FAILURES, EdgeMaps
-from modelyard.edge.admin_socket import AdminError, replace_map
+from modelyard.edge.admin_socket import AdminError, session
 from modelyard.edge.model_maps import TIMEOUTS_FILE, EdgeModel
 from tests.unit.edge.dying_replicas import dying_replicas
 from tests.unit.edge.proxy import Edge, backend
@@ -65,7 +65,8 @@ def test_what_has_not_changed_is_sent_once_to_each_haproxy(edge: Edge, admin: Pa
     timeouts = EdgeMaps(edge.files)
     with haproxy(edge, admin):
         timeouts.check(lambda _: None)
-        replace_map(admin, TIMEOUTS_FILE, "churn 300\n")
+        with session(admin) as running:
+            running.replace_map(TIMEOUTS_FILE, "churn 300\n")
         timeouts.check(lambda _: None)
         assert seconds_until_504(edge) < 5, "it was sent again"
 
@@ -89,5 +90,5 @@ def test_before_haproxy_has_started_there_is_nothing_to_send(edge: Edge) -> None
 
 def test_a_map_that_haproxy_does_not_have_is_an_error(edge: Edge, admin: Path) -> None:
     edge.write({}, SLOW)
-    with haproxy(edge, admin), pytest.raises(AdminError):
-        replace_map(admin, "unknown.map", "churn 1\n")
+    with haproxy(edge, admin), session(admin) as running, pytest.raises(AdminError):
+        running.replace_map("unknown.map", "churn 1\n")
