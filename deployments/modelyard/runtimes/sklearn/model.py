@@ -17,6 +17,7 @@ from modelyard.runtimes.load_results import RESULTS
 from modelyard.runtimes.operator_code.adjacent_modules import AdjacentModules
 from modelyard.runtimes.sklearn import parts
 from modelyard.runtimes.sklearn.artefact.read import read_estimator
+from modelyard.runtimes.sklearn.compiled.compilation import Compilation
 from modelyard.runtimes.sklearn.fast_path.build import build_fast_path
 from modelyard.runtimes.sklearn.fast_path.parity import NOT_COMPARED, difference
 from modelyard.runtimes.sklearn.inspection import Inspection, inspect_estimator
@@ -46,7 +47,7 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
     with warnings_ignored():
         inspection = inspect_estimator(artefact.estimator, files, spec)
         outputs = outputs_of(inspection.fitted.estimator, inspection.rows, spec.labels)
-        predict, notes = _choose_predict(inspection, outputs)
+        predict, notes = _choose_predict(inspection, outputs, compiled=spec.compiled == "auto")
     mixes = "" if spec.batching.independent_rows else parts.row_mixing_code(artefact.estimator)
     return SklearnModel(
         inspection,
@@ -59,14 +60,15 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
     )
 
 
-def _choose_predict(inspection: Inspection, outputs: Outputs) -> tuple[Predict, tuple[str, ...]]:
-    """The function that serves requests, and notes about why it is not the fast path."""
+def _choose_predict(inspection: Inspection, outputs: Outputs, *, compiled: bool) -> tuple[Predict, tuple[str, ...]]:
+    """The function that serves requests, and notes about why it is not a faster one."""
     fitted = inspection.fitted
     reference = Reference(fitted.estimator, fitted.read(inspection.table), outputs, fitted.has_other_code)
     if not inspection.works:
         return reference.predict, (NO_SYNTHETIC_ROW,)
+    compilation = Compilation(wanted=compiled)
     try:
-        fast = build_fast_path(fitted.estimator, inspection.table, outputs, inspection.example)
+        fast = build_fast_path(fitted.estimator, inspection.table, outputs, inspection.example, compilation)
     except Exception as error:  # noqa: BLE001 - the model itself accepts this example
         return reference.predict, (f"served by its own methods: the fast path fails ({type(error).__name__}: {error})",)
     if fast is None:
@@ -78,10 +80,15 @@ def _choose_predict(inspection: Inspection, outputs: Outputs) -> tuple[Predict, 
             lambda x: reference.predict(x, names), lambda x: fast.predict(x, names), inspection.parity_sets
         )
 
-    differs = RESULTS.once("sklearn parity", compare, keep=lambda found: found != NOT_COMPARED)
+    name = "sklearn parity, compiled" if compilation.parts else "sklearn parity"
+    differs = RESULTS.once(name, compare, keep=lambda found: found != NOT_COMPARED)
+    if differs and compilation.parts:
+        served, notes = _choose_predict(inspection, outputs, compiled=False)
+        parts_ = " and ".join(compilation.parts)
+        return served, (f"{parts_} is not compiled: the model fails the parity check: {differs}", *notes)
     if differs:
         return reference.predict, (f"served by its own methods: the fast path fails the parity check: {differs}",)
-    return fast.predict, ()
+    return fast.predict, tuple(compilation.notes)
 
 
 def limit_threads(threads: int) -> None:

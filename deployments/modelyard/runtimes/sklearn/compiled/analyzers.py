@@ -1,0 +1,85 @@
+"""A text vectorizer's analyzer: from a text to its words or n-grams.
+
+scikit-learn builds its analyzer again for each call, and joins n-grams one by one.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sklearn.feature_extraction.text import strip_accents_ascii, strip_accents_unicode
+
+Analyze = Callable[[str], Iterable[str]]
+
+_ACCENTS = {None: None, False: None, "ascii": strip_accents_ascii, "unicode": strip_accents_unicode}
+_SPACES = re.compile(r"\s\s+")
+"""The same as VectorizerMixin's."""
+
+
+def analyzer(vectorizer: Any) -> Analyze:
+    """A function that returns the same n-grams as this vectorizer's `build_analyzer`, for `str`."""
+    low, high = vectorizer.ngram_range
+    accents = vectorizer.strip_accents
+    is_plain = vectorizer.preprocessor is None and not callable(accents) and accents in _ACCENTS
+    if not is_plain or low < 1 or vectorizer.analyzer not in ("word", "char", "char_wb"):
+        own: Analyze = vectorizer.build_analyzer()
+        return own
+    prepare = _preparation(_ACCENTS[accents], vectorizer.lowercase)
+    if vectorizer.analyzer == "word":
+        vectorizer.build_analyzer()  # warns about inconsistent stop words, once
+        return _words(prepare, vectorizer.build_tokenizer(), vectorizer.get_stop_words(), low, high)
+    ngrams = _characters(low, high) if vectorizer.analyzer == "char" else _characters_of_words(low, high)
+    return lambda text: ngrams(_SPACES.sub(" ", prepare(text)))
+
+
+def _preparation(strip: Callable[[str], str] | None, lowercase: bool) -> Callable[[str], str]:
+    if strip is None:
+        return str.lower if lowercase else str
+    return (lambda text: strip(text.lower())) if lowercase else strip
+
+
+def _words(
+    prepare: Callable[[str], str], tokenize: Callable[[str], list[str]], stop: Any, low: int, high: int
+) -> Analyze:
+    def tokens_of(text: str) -> list[str]:
+        tokens = tokenize(prepare(text))
+        return tokens if stop is None else [token for token in tokens if token not in stop]
+
+    if high == 1:
+        return tokens_of
+    join = " ".join
+
+    def ngrams(text: str) -> list[str]:
+        tokens = tokens_of(text)
+        found = [*tokens] if low == 1 else []
+        for length in range(max(low, 2), min(high, len(tokens)) + 1):
+            found += map(join, zip(*(tokens[start:] for start in range(length)), strict=False))
+        return found
+
+    return ngrams
+
+
+def _characters(low: int, high: int) -> Callable[[str], list[str]]:
+    def ngrams(text: str) -> list[str]:
+        found = [*text] if low == 1 else []
+        for length in range(max(low, 2), min(high, len(text)) + 1):
+            found += [text[start : start + length] for start in range(len(text) - length + 1)]
+        return found
+
+    return ngrams
+
+
+def _characters_of_words(low: int, high: int) -> Callable[[str], list[str]]:
+    def ngrams(text: str) -> list[str]:
+        found: list[str] = []
+        for word in text.split():
+            padded = f" {word} "
+            size = len(padded)
+            for length in range(low, high + 1):
+                if length >= size:  # a short word counts once
+                    found.append(padded)
+                    break
+                found += [padded[start : start + length] for start in range(size - length + 1)]
+        return found
+
+    return ngrams
