@@ -7,6 +7,7 @@ serves instead only if a parity check finds the same outputs, on rows that are c
 import math
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
@@ -29,8 +30,20 @@ from modelyard.tensors import Signature, Tensors
 
 Predict = Callable[[Tensors, Sequence[str]], Tensors]
 
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The function that serves requests."""
+
+    predict: Predict
+    notes: tuple[str, ...] = ()
+    """Why it is not a faster one, for the operator."""
+    compiled: tuple[str, ...] = ()
+    """The classes of the estimators that are compiled."""
+
+
 NO_SYNTHETIC_ROW = (
-    "served by its own methods: it accepts none of the synthetic rows, so a fast path cannot be checked. Put a request that works "
+    "it accepts none of the synthetic rows, so a fast path cannot be checked. Put a request that works "
     "into example.json"
 )
 MAY_MIX = "{} may mix the rows of a call and is not library code: if rows are independent, set batching: {{independent_rows: true}}"
@@ -47,32 +60,36 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
     with warnings_ignored():
         inspection = inspect_estimator(artefact.estimator, files, spec)
         outputs = outputs_of(inspection.fitted.estimator, inspection.rows, spec.labels)
-        predict, notes = _choose_predict(inspection, outputs, compiled=spec.compiled == "auto")
+        serving = _choose_predict(inspection, outputs, compiled=spec.compiled == "auto")
     mixes = "" if spec.batching.independent_rows else parts.row_mixing_code(artefact.estimator)
     return SklearnModel(
         inspection,
         outputs,
-        predict,
-        notes=(*artefact.notes, *notes),
+        serving,
+        notes=(*artefact.notes, *serving.notes),
         mixes_rows=MAY_MIX.format(mixes) if mixes else "",
         threads=threads,
         code=artefact.code,
     )
 
 
-def _choose_predict(inspection: Inspection, outputs: Outputs, *, compiled: bool) -> tuple[Predict, tuple[str, ...]]:
-    """The function that serves requests, and notes about why it is not a faster one."""
+def _choose_predict(inspection: Inspection, outputs: Outputs, *, compiled: bool) -> Serving:
+    """The function that serves requests: the fastest one that passes the parity check."""
     fitted = inspection.fitted
     reference = Reference(fitted.estimator, fitted.read(inspection.table), outputs, fitted.has_other_code)
+
+    def own_methods(reason: str) -> Serving:
+        return Serving(reference.predict, (f"served by its own methods: {reason}",))
+
     if not inspection.works:
-        return reference.predict, (NO_SYNTHETIC_ROW,)
+        return own_methods(NO_SYNTHETIC_ROW)
     compilation = Compilation(wanted=compiled)
     try:
         fast = build_fast_path(fitted.estimator, inspection.table, outputs, inspection.example, compilation)
     except Exception as error:  # noqa: BLE001 - the model itself accepts this example
-        return reference.predict, (f"served by its own methods: the fast path fails ({type(error).__name__}: {error})",)
+        return own_methods(f"the fast path fails ({type(error).__name__}: {error})")
     if fast is None:
-        return reference.predict, ("served by its own methods: it contains code that is not scikit-learn's",)
+        return own_methods("it contains code that is not scikit-learn's")
     names = outputs.names
 
     def compare() -> str:
@@ -82,13 +99,13 @@ def _choose_predict(inspection: Inspection, outputs: Outputs, *, compiled: bool)
 
     name = "sklearn parity, compiled" if compilation.parts else "sklearn parity"
     differs = RESULTS.once(name, compare, keep=lambda found: found != NOT_COMPARED)
-    if differs and compilation.parts:
-        served, notes = _choose_predict(inspection, outputs, compiled=False)
-        parts_ = " and ".join(compilation.parts)
-        return served, (f"{parts_} is not compiled: the model fails the parity check: {differs}", *notes)
-    if differs:
-        return reference.predict, (f"served by its own methods: the fast path fails the parity check: {differs}",)
-    return fast.predict, tuple(compilation.notes)
+    if not differs:
+        return Serving(fast.predict, tuple(compilation.notes), tuple(compilation.parts))
+    if compilation.parts:
+        serving = _choose_predict(inspection, outputs, compiled=False)
+        note = f"not compiled ({', '.join(compilation.parts)}): the model fails the parity check: {differs}"
+        return Serving(serving.predict, (note, *serving.notes))
+    return own_methods(f"the fast path fails the parity check: {differs}")
 
 
 def limit_threads(threads: int) -> None:
@@ -105,7 +122,7 @@ class SklearnModel:
         self,
         inspection: Inspection,
         outputs: Outputs,
-        predict: Predict,
+        serving: Serving,
         *,
         notes: tuple[str, ...],
         mixes_rows: str,
@@ -126,7 +143,8 @@ class SklearnModel:
         self.mixes_rows = mixes_rows
         self.loop_safe = not inspection.fitted.has_other_code
         self._code = code  # keeps the modules importable while the estimator may use them
-        self._predict = predict
+        self.compiled = serving.compiled
+        self._predict = serving.predict
         self._known = inspection.known
         self._threads = threads
 

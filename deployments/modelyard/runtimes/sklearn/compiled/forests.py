@@ -67,18 +67,17 @@ class CompiledForest:
         return total
 
     def checked(self, base: Array) -> Iterator[tuple[Array, bool]]:
-        """See CompiledTrees. The leaves are compared. A single tree is the model's own."""
+        """See CompiledTrees. Leaves and their values are compared. A single tree is the model's own."""
         narrow = np.asarray(base, np.float32)
         for number, tree in enumerate(self._trees):
             rows = threshold_rows(Nodes.of_tree(tree), narrow, missing=self._accepts_missing)
-            yield (
-                rows,
-                self._flat is not None
-                and not np.array_equal(
-                    self._flat.leaves(rows, self._flat.numbers[[number]])[:, 0],
-                    tree.apply(rows) + self._flat.offsets[number],
-                ),
-            )
+            yield rows, self._flat is not None and _differs(self._flat, number, tree, rows)
+
+
+def _differs(flat: FlatForest, number: int, tree: Any, rows: Array) -> bool:
+    leaves = flat.leaves(rows, flat.numbers[[number]])[:, 0]
+    same_leaves = np.array_equal(leaves, tree.apply(rows) + flat.offsets[number])
+    return not (same_leaves and np.array_equal(flat.values[leaves], tree.predict(rows)))
 
 
 def _first(found: Array) -> Array:

@@ -146,6 +146,8 @@ def _union(union: Any) -> Vectorize | None:
     """Of vectorizers alone."""
     blocks: list[tuple[Vectorize, float | None]] = []
     for name, part in union.transformer_list:
+        if isinstance(part, str) and part == "drop":
+            continue
         inside = [] if isinstance(part, str) else steps(part)
         found = leading(inside) if inside else None
         if found is None or found[1] != len(inside):
