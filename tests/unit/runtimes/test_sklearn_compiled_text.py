@@ -22,7 +22,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.svm import LinearSVC, LinearSVR
 
 from modelyard.errors import InvalidRequest
-from modelyard.runtimes.sklearn.compiled import vectorizers
+from modelyard.runtimes.sklearn.compiled import counts
 from modelyard.runtimes.sklearn.compiled.gate import same
 from tests.unit.runtimes.customers import load
 
@@ -72,8 +72,9 @@ VECTORIZERS: dict[str, Any] = {
     "characters inside words": TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 6)),
     "single characters inside words": CountVectorizer(analyzer="char_wb", ngram_range=(1, 1)),
     "hashes": HashingVectorizer(n_features=50),
-    "hashes without signs": HashingVectorizer(n_features=2**20, alternate_sign=False, norm=None, binary=True),
+    "hashes without signs": HashingVectorizer(n_features=2**10, alternate_sign=False, norm=None, binary=True),
     "hashes of characters": HashingVectorizer(n_features=64, analyzer="char", ngram_range=(1, 2), norm="l1"),
+    "hashes of characters inside words": HashingVectorizer(n_features=64, analyzer="char_wb", ngram_range=(2, 3)),
     "two steps": make_pipeline(CountVectorizer(), TfidfTransformer(sublinear_tf=True)),
     "hashes and two weights": make_pipeline(HashingVectorizer(n_features=64), TfidfTransformer(), TfidfTransformer()),
     "a union": make_union(CountVectorizer(), TfidfVectorizer(analyzer="char", ngram_range=(1, 2))),
@@ -104,7 +105,7 @@ REGRESSORS: dict[str, Any] = {
 
 def requests() -> list[dict[str, Any]]:
     together = np.array(UNSEEN, object)
-    return [{"text": together}, *({"text": together[row : row + 1]} for row in range(len(UNSEEN)))]
+    return [{"text": together}, *({"text": together[row : row + 1]} for row in range(0, len(UNSEEN), 6))]
 
 
 def assert_same_bits(model: Any, estimator: Any, methods: dict[str, str]) -> None:
@@ -203,10 +204,27 @@ def wrong_order(vectorizer: Any) -> Any:
 def test_a_vectorizer_that_is_compiled_wrongly_is_refused_and_the_model_serves_the_right_answers(
     wrong: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vectorizers, "analyzer", wrong)
+    monkeypatch.setattr(counts, "analyzer", wrong)
     estimator = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, THREE)
     model: Any = load(estimator)
     assert model.compiled == ()
     (note,) = model.notes
     assert note.startswith("TfidfVectorizer is not compiled: its features of the text ")
     assert_same_bits(model, estimator, {"label": "predict"})
+
+
+def test_more_words_than_are_remembered_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counts, "MAX_WORDS", 7)
+    estimator = make_pipeline(
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 3)), LogisticRegression(max_iter=2000)
+    )
+    model: Any = load(estimator.fit(TEXTS, THREE))
+    assert len(model.compiled) == 2
+    assert_same_bits(model, estimator, {"label": "predict"})
+
+
+def test_remembered_words_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counts, "MAX_WORDS", 3)
+    codes = counts.WordCodes(str.encode)
+    sizes = [(codes[word], len(codes)) for word in "abcabde"]
+    assert sizes == [(b"a", 1), (b"b", 2), (b"c", 3), (b"a", 3), (b"b", 3), (b"d", 1), (b"e", 2)]

@@ -19,20 +19,39 @@ _SPACES = re.compile(r"\s\s+")
 def analyzer(vectorizer: Any) -> Analyze:
     """A function that returns the same n-grams as this vectorizer's `build_analyzer`, for `str`."""
     low, high = vectorizer.ngram_range
-    accents = vectorizer.strip_accents
-    is_plain = vectorizer.preprocessor is None and not callable(accents) and accents in _ACCENTS
-    if not is_plain or low < 1 or vectorizer.analyzer not in ("word", "char", "char_wb"):
+    prepare = _preparation(vectorizer)
+    if prepare is None or vectorizer.analyzer not in ("word", "char", "char_wb"):
         own: Analyze = vectorizer.build_analyzer()
         return own
-    prepare = _preparation(_ACCENTS[accents], vectorizer.lowercase)
     if vectorizer.analyzer == "word":
         vectorizer.build_analyzer()  # warns about inconsistent stop words, once
         return _words(prepare, vectorizer.build_tokenizer(), vectorizer.get_stop_words(), low, high)
-    ngrams = _characters(low, high) if vectorizer.analyzer == "char" else _characters_of_words(low, high)
+    if parts := words_and_ngrams(vectorizer):
+        words, ngrams_of = parts
+        return lambda text: [ngram for word in words(text) for ngram in ngrams_of(word)]
+    ngrams = _characters(low, high)
     return lambda text: ngrams(_SPACES.sub(" ", prepare(text)))
 
 
-def _preparation(strip: Callable[[str], str] | None, lowercase: bool) -> Callable[[str], str]:
+def words_and_ngrams(vectorizer: Any) -> tuple[Callable[[str], list[str]], Callable[[str], list[str]]] | None:
+    """A function from a text to its words, and one from a word to its n-grams, if the vectorizer's n-grams do not cross words."""
+    prepare = _preparation(vectorizer)
+    if prepare is None or vectorizer.analyzer != "char_wb":
+        return None
+    return lambda text: prepare(text).split(), _characters_of_word(*vectorizer.ngram_range)
+
+
+def _preparation(vectorizer: Any) -> Callable[[str], str] | None:
+    """What is done to a text before its analysis; None if it is the operator's own."""
+    accents = vectorizer.strip_accents
+    if (
+        vectorizer.preprocessor is not None
+        or callable(accents)
+        or accents not in _ACCENTS
+        or vectorizer.ngram_range[0] < 1
+    ):
+        return None
+    strip, lowercase = _ACCENTS[accents], vectorizer.lowercase
     if strip is None:
         return str.lower if lowercase else str
     return (lambda text: strip(text.lower())) if lowercase else strip
@@ -69,17 +88,15 @@ def _characters(low: int, high: int) -> Callable[[str], list[str]]:
     return ngrams
 
 
-def _characters_of_words(low: int, high: int) -> Callable[[str], list[str]]:
-    def ngrams(text: str) -> list[str]:
+def _characters_of_word(low: int, high: int) -> Callable[[str], list[str]]:
+    def ngrams(word: str) -> list[str]:
+        padded = f" {word} "
+        size = len(padded)
         found: list[str] = []
-        for word in text.split():
-            padded = f" {word} "
-            size = len(padded)
-            for length in range(low, high + 1):
-                if length >= size:  # a short word counts once
-                    found.append(padded)
-                    break
-                found += [padded[start : start + length] for start in range(size - length + 1)]
+        for length in range(low, high + 1):
+            if length >= size:  # a short word counts once
+                return [*found, padded]
+            found += [padded[start : start + length] for start in range(size - length + 1)]
         return found
 
     return ngrams

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import repeat, takewhile
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,13 @@ from sklearn.pipeline import FeatureUnion
 from sklearn.utils.sparsefuncs_fast import inplace_csr_row_normalize_l1, inplace_csr_row_normalize_l2
 
 from modelyard.runtimes.sklearn.compiled.analyzers import analyzer
+from modelyard.runtimes.sklearn.compiled.counts import counts_of
 from modelyard.runtimes.sklearn.compiled.errors import NotCompiledError
-from modelyard.runtimes.sklearn.compiled.kernels import sort, sum_duplicates
+from modelyard.runtimes.sklearn.compiled.kernels import sum_duplicates
 from modelyard.runtimes.sklearn.compiled.sparse_rows import SparseRows, Vectorize, side_by_side
 from modelyard.runtimes.sklearn.parts import steps
 from modelyard.tensors import Array
 
-UNKNOWN = -1
-"""In place of the index of a term that is not in the vocabulary."""
 _NORMALIZE = {"l1": inplace_csr_row_normalize_l1, "l2": inplace_csr_row_normalize_l2}
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
@@ -95,26 +94,12 @@ def _texts_only(step: Any, function: Vectorize) -> Vectorize:
     return checked
 
 
-def _counts(step: Any) -> Vectorize:
-    if not hasattr(step, "vocabulary_"):
-        step._validate_vocabulary()
-    # The values may be NumPy's integers, which are slow keys.
-    index_of = {term: int(index) for term, index in step.vocabulary_.items()}.get
-    analyze, width = analyzer(step), len(step.vocabulary_)
+def _counts(step: Any) -> Callable[[Sequence[str]], SparseRows]:
+    counts = counts_of(step)
 
-    def count(texts: list[str]) -> SparseRows:
-        indices: list[int] = []
-        counts: list[int] = []
-        indptr = [0]
-        for text in texts:
-            found = Counter(map(index_of, analyze(text), repeat(UNKNOWN)))
-            found.pop(UNKNOWN, None)
-            indices += found.keys()
-            counts += found.values()
-            indptr.append(len(indices))
-        data = np.array(counts, np.intc).astype(step.dtype)
-        rows = SparseRows(np.array(indptr, np.int32), np.array(indices, np.int32), data, width)
-        sort(rows)
+    def count(texts: Sequence[str]) -> SparseRows:
+        rows = counts(texts)
+        rows.data = rows.data.astype(step.dtype)
         if step.binary:
             rows.data.fill(1)
         return rows
