@@ -14,6 +14,9 @@ Analyze = Callable[[str], Iterable[str]]
 _ACCENTS = {None: None, False: None, "ascii": strip_accents_ascii, "unicode": strip_accents_unicode}
 _SPACES = re.compile(r"\s\s+")
 """The same as VectorizerMixin's."""
+_DEFAULT_PATTERN = r"(?u)\b\w\w+\b"
+_LONGER_WORDS = re.compile(r"\w\w+")
+"""Finds the same words as the default pattern in three quarters of the time: a match always begins and ends where the word does."""
 
 
 def analyzer(vectorizer: Any) -> Analyze:
@@ -25,7 +28,9 @@ def analyzer(vectorizer: Any) -> Analyze:
         return own
     if vectorizer.analyzer == "word":
         vectorizer.build_analyzer()  # warns about inconsistent stop words, once
-        return _words(prepare, vectorizer.build_tokenizer(), vectorizer.get_stop_words(), low, high)
+        is_default = vectorizer.tokenizer is None and vectorizer.token_pattern == _DEFAULT_PATTERN
+        tokenize = _LONGER_WORDS.findall if is_default else vectorizer.build_tokenizer()
+        return _words(prepare, tokenize, vectorizer.get_stop_words(), low, high)
     if parts := words_and_ngrams(vectorizer):
         words, ngrams_of = parts
         return lambda text: [ngram for word in words(text) for ngram in ngrams_of(word)]

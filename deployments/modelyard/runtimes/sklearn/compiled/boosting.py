@@ -14,11 +14,9 @@ from sklearn.ensemble import (
 from sklearn.ensemble._gradient_boosting import predict_stages
 from sklearn.ensemble._hist_gradient_boosting._predictor import _predict_from_raw_data
 
-from modelyard.runtimes.sklearn.compiled.errors import NotCompiledError
 from modelyard.runtimes.sklearn.compiled.flat_trees import fits, joined_nodes, numbered
-from modelyard.runtimes.sklearn.compiled.head import Head, likeliest
+from modelyard.runtimes.sklearn.compiled.head import CompiledTrees, Head, NotCompiledError, likeliest
 from modelyard.runtimes.sklearn.compiled.threshold_rows import Nodes, threshold_rows
-from modelyard.runtimes.sklearn.compiled.trees import CompiledTrees
 from modelyard.tensors import Array
 
 BOOSTED = (GradientBoostingClassifier, GradientBoostingRegressor)

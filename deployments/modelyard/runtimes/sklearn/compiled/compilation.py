@@ -11,11 +11,9 @@ import numpy as np
 
 from modelyard.runtimes.load_results import RESULTS
 from modelyard.runtimes.sklearn.compiled import gate
-from modelyard.runtimes.sklearn.compiled.errors import NotCompiledError
 from modelyard.runtimes.sklearn.compiled.hard_texts import hard_texts
-from modelyard.runtimes.sklearn.compiled.head import Head
+from modelyard.runtimes.sklearn.compiled.head import CompiledTrees, Head, NotCompiledError
 from modelyard.runtimes.sklearn.compiled.sparse_rows import SparseRows, Vectorize
-from modelyard.runtimes.sklearn.compiled.trees import CompiledTrees
 from modelyard.tensors import Array
 
 T = TypeVar("T")

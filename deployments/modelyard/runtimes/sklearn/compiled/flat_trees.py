@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.tree._tree import Tree
 
-from modelyard.runtimes.sklearn.compiled.errors import NotCompiledError
+from modelyard.runtimes.sklearn.compiled.head import NotCompiledError
 from modelyard.tensors import Array
 
 MAX_BYTES = 64 * 2**20

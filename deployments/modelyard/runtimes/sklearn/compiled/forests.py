@@ -7,13 +7,18 @@ import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
-from modelyard.runtimes.sklearn.compiled.errors import NotCompiledError
 from modelyard.runtimes.sklearn.compiled.flat_trees import FlatForest, fits
-from modelyard.runtimes.sklearn.compiled.head import Function, Head, likeliest, unchanged
+from modelyard.runtimes.sklearn.compiled.head import (
+    CompiledTrees,
+    Function,
+    Head,
+    NotCompiledError,
+    likeliest,
+    unchanged,
+)
 from modelyard.runtimes.sklearn.compiled.kernels import weighted_sums
 from modelyard.runtimes.sklearn.compiled.sparse_rows import SparseRows
 from modelyard.runtimes.sklearn.compiled.threshold_rows import Nodes, threshold_rows
-from modelyard.runtimes.sklearn.compiled.trees import CompiledTrees
 from modelyard.tensors import Array
 
 CLASSIFIERS = (ExtraTreesClassifier, RandomForestClassifier, DecisionTreeClassifier, ExtraTreeClassifier)

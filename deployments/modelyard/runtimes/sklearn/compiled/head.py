@@ -1,8 +1,8 @@
-"""The last step of a compiled model."""
+"""The last step of a compiled model: its functions, trees that have them, and the error of one that is not compiled."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from modelyard.tensors import Array
 
@@ -22,6 +22,19 @@ class Head:
     """To `predict_proba`; None if the classifier has none."""
     value: Function | None = None
     """To `predict` of a regressor."""
+
+
+class CompiledTrees(Protocol):
+    """A forest, a tree or gradient boosting."""
+
+    head: Head
+
+    def checked(self, base: Array) -> Iterator[tuple[Array, bool]]:
+        """For each tree: rows like `base` on each side of every threshold, and whether the compiled tree differs on one of them."""
+
+
+class NotCompiledError(Exception):
+    """A fitted estimator has an option that is not compiled. Its one argument is the reason, for the operator."""
 
 
 def likeliest(found: Array) -> Array:

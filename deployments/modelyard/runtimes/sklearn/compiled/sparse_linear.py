@@ -11,8 +11,7 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 
-from modelyard.runtimes.sklearn.compiled.errors import NotCompiledError
-from modelyard.runtimes.sklearn.compiled.head import Function, Head, likeliest
+from modelyard.runtimes.sklearn.compiled.head import Function, Head, NotCompiledError, likeliest
 from modelyard.runtimes.sklearn.compiled.kernels import weighted_sums
 from modelyard.runtimes.sklearn.compiled.sparse_rows import SparseRows
 from modelyard.runtimes.sklearn.fast_path import linear

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from modelyard.runtimes.sklearn.compiled.errors import NotCompiledError
+from modelyard.runtimes.sklearn.compiled.head import NotCompiledError
 from modelyard.tensors import Array
 
 MAX_VALUES = 2**23

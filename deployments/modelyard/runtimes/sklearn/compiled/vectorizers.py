@@ -13,7 +13,7 @@ from sklearn.utils.sparsefuncs_fast import inplace_csr_row_normalize_l1, inplace
 
 from modelyard.runtimes.sklearn.compiled.analyzers import analyzer
 from modelyard.runtimes.sklearn.compiled.counts import counts_of
-from modelyard.runtimes.sklearn.compiled.errors import NotCompiledError
+from modelyard.runtimes.sklearn.compiled.head import NotCompiledError
 from modelyard.runtimes.sklearn.compiled.kernels import sum_duplicates
 from modelyard.runtimes.sklearn.compiled.sparse_rows import SparseRows, Vectorize, side_by_side
 from modelyard.runtimes.sklearn.parts import steps
