@@ -22,7 +22,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.svm import LinearSVC, LinearSVR
 
 from modelyard.errors import InvalidRequest
-from modelyard.runtimes.sklearn.compiled import counts
+from modelyard.runtimes.sklearn.compiled import character_trie, counts
 from modelyard.runtimes.sklearn.compiled.gate import same
 from tests.unit.runtimes.customers import load
 
@@ -221,6 +221,25 @@ def test_more_words_than_are_remembered_change_nothing(monkeypatch: pytest.Monke
     model: Any = load(estimator.fit(TEXTS, THREE))
     assert len(model.compiled) == 2
     assert_same_bits(model, estimator, {"label": "predict"})
+
+
+def test_a_trie_that_would_be_too_large_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(character_trie, "MAX_BYTES", 100)
+    vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 3))
+    estimator = make_pipeline(vectorizer, LogisticRegression(max_iter=2000))
+    model: Any = load(estimator.fit(TEXTS, THREE))
+    with pytest.raises(OverflowError):
+        character_trie.CharacterTrie(vectorizer.vocabulary_, 1, 3)
+    assert len(model.compiled) == 2
+    assert_same_bits(model, estimator, {"label": "predict"})
+
+
+def test_a_trie_finds_the_runs_of_each_text_and_none_across_two() -> None:
+    trie = character_trie.CharacterTrie({"ab": 0, "b": 1, "abc": 2, "x\U0001f600": 3, "abcd": 4}, 1, 3)
+    indices, texts = trie.find(["abc", "", "a", "bab", "x\U0001f600\U0001f601", "\x00abcd"])
+    found = sorted(zip(texts.tolist(), indices.tolist(), strict=True))
+    assert found == [(0, 0), (0, 1), (0, 2), (3, 0), (3, 1), (3, 1), (4, 3), (5, 0), (5, 1), (5, 2)]
+    assert [each.tolist() for each in trie.find([""])] == [[], []]
 
 
 def test_remembered_words_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:

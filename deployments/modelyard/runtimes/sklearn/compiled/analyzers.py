@@ -34,8 +34,8 @@ def analyzer(vectorizer: Any) -> Analyze:
     if parts := words_and_ngrams(vectorizer):
         words, ngrams_of = parts
         return lambda text: [ngram for word in words(text) for ngram in ngrams_of(word)]
-    ngrams = _characters(low, high)
-    return lambda text: ngrams(_SPACES.sub(" ", prepare(text)))
+    ngrams, prepare = _characters(low, high), character_preparation(vectorizer) or prepare
+    return lambda text: ngrams(prepare(text))
 
 
 def words_and_ngrams(vectorizer: Any) -> tuple[Callable[[str], list[str]], Callable[[str], list[str]]] | None:
@@ -44,6 +44,14 @@ def words_and_ngrams(vectorizer: Any) -> tuple[Callable[[str], list[str]], Calla
     if prepare is None or vectorizer.analyzer != "char_wb":
         return None
     return lambda text: prepare(text).split(), _characters_of_word(*vectorizer.ngram_range)
+
+
+def character_preparation(vectorizer: Any) -> Callable[[str], str] | None:
+    """A function from a text to the text whose runs of characters are the n-grams; None for other vectorizers."""
+    prepare = _preparation(vectorizer)
+    if prepare is None or vectorizer.analyzer != "char":
+        return None
+    return lambda text: _SPACES.sub(" ", prepare(text))
 
 
 def _preparation(vectorizer: Any) -> Callable[[str], str] | None:

@@ -1,7 +1,7 @@
 """How often each term of a vocabulary occurs in each text.
 
-Terms become bytes, four for each index, so that the terms of a whole batch are joined and counted in a few calls, whatever their
-number.
+Words become bytes, four for each index, so that the terms of a whole batch are joined and counted in a few calls, whatever their
+number. Runs of characters are found by a trie.
 """
 
 import sys
@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from modelyard.runtimes.sklearn.compiled.analyzers import analyzer, words_and_ngrams
+from modelyard.runtimes.sklearn.compiled.analyzers import analyzer, character_preparation, words_and_ngrams
+from modelyard.runtimes.sklearn.compiled.character_trie import CharacterTrie
 from modelyard.runtimes.sklearn.compiled.kernels import sum_duplicates
 from modelyard.runtimes.sklearn.compiled.sparse_rows import SparseRows
 from modelyard.tensors import Array
@@ -32,15 +33,33 @@ def counts_of(vectorizer: Any) -> Callable[[Sequence[str]], SparseRows]:
     if not hasattr(vectorizer, "vocabulary_"):
         vectorizer._validate_vocabulary()
     width = len(vectorizer.vocabulary_)
+    if find := _character_finder(vectorizer):
+        return lambda texts: _count_pairs(*find(texts), len(texts), width)
     codes = _codes_of(vectorizer)
 
     def count(texts: Sequence[str]) -> SparseRows:
         found = [*map(codes, texts)]
         indices = np.frombuffer(b"".join(found), np.int32)
         ends = np.cumsum([0, *map(len, found)], dtype=np.int32) // 4
-        return (_count_few if len(indices) <= FEW_TERMS else _count_many)(indices, ends, width)
+        if len(indices) <= FEW_TERMS:
+            return _count_few(indices, ends, width)
+        return _count_pairs(indices, np.repeat(np.arange(len(texts)), np.diff(ends)), len(texts), width)
 
     return count
+
+
+def _character_finder(vectorizer: Any) -> Callable[[Sequence[str]], tuple[Array, Array]] | None:
+    """A function from texts to the indices of their n-grams and the numbers of their texts, if a trie can find them."""
+    prepare = character_preparation(vectorizer)
+    if prepare is None:
+        return None
+    try:
+        trie = CharacterTrie(
+            {term: int(index) for term, index in vectorizer.vocabulary_.items()}, *vectorizer.ngram_range
+        )
+    except OverflowError:
+        return None
+    return lambda texts: trie.find([*map(prepare, texts)])
 
 
 def _codes_of(vectorizer: Any) -> Codes:
@@ -78,12 +97,13 @@ def _count_few(indices: Array, ends: Array, width: int) -> SparseRows:
     return rows
 
 
-def _count_many(indices: Array, ends: Array, width: int) -> SparseRows:
-    """The same. The number of a row and an index together are one number, and equal numbers are neighbours after sorting."""
-    borders = np.arange(len(ends)) * width
-    keys = indices + np.repeat(borders[:-1], np.diff(ends))
+def _count_pairs(indices: Array, texts: Array, count: int, width: int) -> SparseRows:
+    """The same, from the number of each index's text. The numbers of a text and of an index together are one number, and equal
+    numbers are neighbours after sorting."""
+    borders = np.arange(count + 1) * width
+    keys = borders[texts] + indices
     keys.sort()
-    firsts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+    firsts = np.flatnonzero(np.concatenate((keys[:1] >= 0, keys[1:] != keys[:-1])))
     unique = keys[firsts]
     ends = np.searchsorted(unique, borders)
     found = unique - np.repeat(borders[:-1], np.diff(ends))
