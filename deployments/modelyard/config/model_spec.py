@@ -112,6 +112,13 @@ class Resources(Spec):
     )
 
 
+def _auto_or_off(value: object) -> object:
+    if value in ("auto", "off"):
+        return value
+    is_off = value is False or (isinstance(value, str) and value.lower() in _OFF_WORDS)
+    raise expected("auto or off", "did you mean off?" if is_off else "did you mean auto?" if value is True else "")
+
+
 def _pool_or_null(value: object) -> object:
     if value is None or (isinstance(value, str) and (is_model_name(value) or value.lower() not in _NULL_WORDS)):
         return value
@@ -135,6 +142,13 @@ class ModelDefaults(Spec):
     )
     any_sklearn_version: bool = Field(
         default=False, description="Load models that were saved with another version of scikit-learn"
+    )
+    compiled: Annotated[
+        Literal["auto", "off"],
+        BeforeValidator(_auto_or_off, json_schema_input_type=Literal["auto", "off"]),
+    ] = Field(
+        default="auto",
+        description="sklearn: auto compiles text vectorizers, linear models and trees if a comparison at load finds equal results",
     )
     pool: Annotated[Name | None, BeforeValidator(_pool_or_null, json_schema_input_type=Name | None)] = Field(
         default=None,

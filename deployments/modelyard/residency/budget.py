@@ -157,7 +157,9 @@ class MemoryBudget:
         if entry.size_bytes <= self.budget_bytes - others:
             return ""
         beside = f", of which pinned models need {size_text(others)}" if others else ""
-        return f"the model needs {size_text(entry.size_bytes)}, and the budget is {size_text(self.budget_bytes)}{beside}"
+        return (
+            f"the model needs {size_text(entry.size_bytes)}, and the budget is {size_text(self.budget_bytes)}{beside}"
+        )
 
     def _reserved_before(self, name: str) -> int:
         total = 0

@@ -58,6 +58,10 @@ DATATYPES = "expected BOOL, INT64, FP32, FP64, BYTES or DATETIME"
         ("resources: {memory: 0.1B}", "2:21: expected at least 1, got the string '0.1B'"),
         # versions
         ("default: 1.5", "2:10: expected a version number, or one of version_labels, got the number 1.5"),
+        ("compiled: false", "2:11: expected auto or off, got the boolean false; did you mean off?"),
+        ("compiled: on", "2:11: expected auto or off, got the string 'on'"),
+        ("compiled: 'no'", "2:11: expected auto or off, got the string 'no'; did you mean off?"),
+        ("compiled: true", "2:11: expected auto or off, got the boolean true; did you mean auto?"),
         ("retry: [always]", "2:8: expected always or never, got a list"),
         ("default: 0", "2:10: expected a version number, or one of version_labels, got the whole number 0"),
         (

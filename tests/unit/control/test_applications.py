@@ -34,6 +34,7 @@ RESTARTING: list[dict[str, Any]] = [
     {"versions": "all"},
     {"trusted": True},
     {"any_sklearn_version": True},
+    {"compiled": "off"},
     {"batching": {"max_size": 128}},
     {"batching": {"independent_rows": True}},
     {"retry": "never"},

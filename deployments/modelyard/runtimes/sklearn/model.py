@@ -7,6 +7,7 @@ serves instead only if a parity check finds the same outputs, on rows that are c
 import math
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
@@ -17,6 +18,7 @@ from modelyard.runtimes.load_results import RESULTS
 from modelyard.runtimes.operator_code.adjacent_modules import AdjacentModules
 from modelyard.runtimes.sklearn import parts
 from modelyard.runtimes.sklearn.artefact.read import read_estimator
+from modelyard.runtimes.sklearn.compiled.compilation import Compilation
 from modelyard.runtimes.sklearn.fast_path.build import build_fast_path
 from modelyard.runtimes.sklearn.fast_path.parity import NOT_COMPARED, difference
 from modelyard.runtimes.sklearn.inspection import Inspection, inspect_estimator, remember
@@ -28,14 +30,28 @@ from modelyard.tensors import Signature, Tensors
 
 Predict = Callable[[Tensors, Sequence[str]], Tensors]
 
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The function that serves requests."""
+
+    predict: Predict
+    notes: tuple[str, ...] = ()
+    """Why it is not a faster one, for the operator."""
+    compiled: tuple[str, ...] = ()
+    """The classes of the estimators that are compiled."""
+    is_settled: bool = False
+    """Whether each check was completed, so that the next load of the same files serves in the same way without repeating them."""
+
+
 NO_SYNTHETIC_ROW = (
-    "served by its own methods: it accepts none of the synthetic rows, so a fast path cannot be checked. Put a request that works "
+    "it accepts none of the synthetic rows, so a fast path cannot be checked. Put a request that works "
     "into example.json"
 )
 MAY_MIX = "{} may mix the rows of a call and is not library code: if rows are independent, set batching: {{independent_rows: true}}"
 
-PARITY = "sklearn parity"
-"""The name of the parity check's result in RESULTS."""
+PARITY, COMPILED_PARITY = "sklearn parity", "sklearn parity, compiled"
+"""The names of the parity check's results in RESULTS."""
 
 _limits = threading.local()
 
@@ -49,33 +65,38 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
     with warnings_ignored():
         inspection = inspect_estimator(artefact.estimator, files, spec)
         outputs = outputs_of(inspection.fitted.estimator, inspection.rows, spec.labels)
-        predict, notes = _choose_predict(inspection, outputs)
-    if RESULTS.get(PARITY) is not None:
+        serving = _choose_predict(inspection, outputs, compiled=spec.compiled == "auto")
+    if serving.is_settled:
         remember(inspection)
     mixes = "" if spec.batching.independent_rows else parts.row_mixing_code(artefact.estimator)
     return SklearnModel(
         inspection,
         outputs,
-        predict,
-        notes=(*artefact.notes, *notes),
+        serving,
+        notes=(*artefact.notes, *serving.notes),
         mixes_rows=MAY_MIX.format(mixes) if mixes else "",
         threads=threads,
         code=artefact.code,
     )
 
 
-def _choose_predict(inspection: Inspection, outputs: Outputs) -> tuple[Predict, tuple[str, ...]]:
-    """The function that serves requests, and notes about why it is not the fast path."""
+def _choose_predict(inspection: Inspection, outputs: Outputs, *, compiled: bool) -> Serving:
+    """The function that serves requests: the fastest one that passes the parity check."""
     fitted = inspection.fitted
     reference = Reference(fitted.estimator, fitted.read(inspection.table), outputs, fitted.has_other_code)
+
+    def own_methods(reason: str) -> Serving:
+        return Serving(reference.predict, (f"served by its own methods: {reason}",))
+
     if not inspection.works:
-        return reference.predict, (NO_SYNTHETIC_ROW,)
+        return own_methods(NO_SYNTHETIC_ROW)
+    compilation = Compilation(wanted=compiled)
     try:
-        fast = build_fast_path(fitted.estimator, inspection.table, outputs, inspection.example)
+        fast = build_fast_path(fitted.estimator, inspection.table, outputs, inspection.example, compilation)
     except Exception as error:  # noqa: BLE001 - the model itself accepts this example
-        return reference.predict, (f"served by its own methods: the fast path fails ({type(error).__name__}: {error})",)
+        return own_methods(f"the fast path fails ({type(error).__name__}: {error})")
     if fast is None:
-        return reference.predict, ("served by its own methods: it contains code that is not scikit-learn's",)
+        return own_methods("it contains code that is not scikit-learn's")
     names = outputs.names
 
     def compare() -> str:
@@ -83,10 +104,17 @@ def _choose_predict(inspection: Inspection, outputs: Outputs) -> tuple[Predict, 
             lambda x: reference.predict(x, names), lambda x: fast.predict(x, names), inspection.parity_sets
         )
 
-    differs = RESULTS.once(PARITY, compare, keep=lambda found: found != NOT_COMPARED)
-    if differs:
-        return reference.predict, (f"served by its own methods: the fast path fails the parity check: {differs}",)
-    return fast.predict, ()
+    differs = RESULTS.once(
+        COMPILED_PARITY if compilation.parts else PARITY, compare, keep=lambda found: found != NOT_COMPARED
+    )
+    is_settled = differs != NOT_COMPARED and not compilation.is_late
+    if not differs:
+        return Serving(fast.predict, tuple(compilation.notes), tuple(compilation.parts), is_settled)
+    if compilation.parts:
+        serving = _choose_predict(inspection, outputs, compiled=False)
+        note = f"not compiled ({', '.join(compilation.parts)}): the model fails the parity check: {differs}"
+        return replace(serving, notes=(note, *serving.notes), is_settled=is_settled and serving.is_settled)
+    return replace(own_methods(f"the fast path fails the parity check: {differs}"), is_settled=is_settled)
 
 
 def limit_threads(threads: int) -> None:
@@ -103,7 +131,7 @@ class SklearnModel:
         self,
         inspection: Inspection,
         outputs: Outputs,
-        predict: Predict,
+        serving: Serving,
         *,
         notes: tuple[str, ...],
         mixes_rows: str,
@@ -124,7 +152,8 @@ class SklearnModel:
         self.mixes_rows = mixes_rows
         self.loop_safe = not inspection.fitted.has_other_code
         self._code = code  # keeps the modules importable while the estimator may use them
-        self._predict = predict
+        self.compiled = serving.compiled
+        self._predict = serving.predict
         self._known = inspection.known
         self._threads = threads
 

@@ -9,8 +9,17 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import BaggingClassifier, ExtraTreesClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
+from modelyard.runtimes.sklearn.compiled.compilation import Compilation
+from modelyard.runtimes.sklearn.compiled.head import Head
+from modelyard.runtimes.sklearn.compiled.sparse_rows import SparseRows
 from modelyard.runtimes.sklearn.fast_path import forest, linear
-from modelyard.runtimes.sklearn.fast_path.steps import Function, apply_all, fast_if_equal, transforms_of
+from modelyard.runtimes.sklearn.fast_path.steps import (
+    Function,
+    apply_all,
+    fast_if_equal,
+    matrix_transforms_of,
+    transforms_of,
+)
 from modelyard.runtimes.sklearn.outputs import Output, Outputs, as_datatype
 from modelyard.runtimes.sklearn.parts import effective, holds_other_code, is_known, parts, steps, without_names
 from modelyard.runtimes.sklearn.table.rows import Read, arrays
@@ -53,7 +62,7 @@ class EstimatorFastPath:
 
 
 def build_fast_path(
-    estimator: Any, table: Table | None, outputs: Outputs, example: Tensors
+    estimator: Any, table: Table | None, outputs: Outputs, example: Tensors, compilation: Compilation
 ) -> EstimatorFastPath | None:
     """The fast path through a fitted estimator with these outputs; None if part of it is not scikit-learn's own code.
 
@@ -66,16 +75,50 @@ def build_fast_path(
     transforms = outputs.outputs[0].method == "transform"
     read = arrays(table)
     datatypes = () if table is None else tuple(column.wire if column.is_read else "" for column in table.columns)
-    front = transforms_of(pipeline if transforms else pipeline[:-1], datatypes, read(example))
     if transforms:
+        front, _ = matrix_transforms_of(pipeline, datatypes, read(example), compilation)
         return EstimatorFastPath(read, front, {output.spec.name: output.convert for output in outputs.outputs}, None)
-    rows = apply_all(front, read(example))
+    front, rows = transforms_of(pipeline[:-1], datatypes, read(example), compilation)
+    if isinstance(rows, SparseRows):
+        head = compilation.text_head(final, pipeline[0], front[-1])
+    else:
+        head = compilation.tree_head(final, rows)
+    if head is not None and (compiled := _of_head(head, outputs)):
+        return EstimatorFastPath(read, front, *compiled)
+    if isinstance(rows, SparseRows):
+        front, rows = [*front, SparseRows.scipy], rows.scipy()
     compute = {output.spec.name: _by_method(final, output) for output in outputs.outputs}
     if outputs.task == "regression" and (faster := linear.value(final) or forest.value(final)):
         compute["value"] = fast_if_equal(compute["value"], faster, rows)
-    if outputs.label == "label" and outputs.classes and outputs.by_name["label"].method == "predict":
+    if _has_plain_labels(outputs):
         return EstimatorFastPath(read, front, *_classifier(final, outputs, rows, compute))
     return EstimatorFastPath(read, front, compute, None)
+
+
+def _has_plain_labels(outputs: Outputs) -> bool:
+    return bool(outputs.label == "label" and outputs.classes and outputs.by_name["label"].method == "predict")
+
+
+def _of_head(head: Head, outputs: Outputs) -> tuple[dict[str, Compute], Callable[[Any], Tensors] | None] | None:
+    """The functions of a compiled head; None if it lacks one of the outputs."""
+    raw, indices, scores, value = head.raw, head.indices, head.scores, head.value
+    if outputs.task == "regression" and value is not None:
+        convert = outputs.by_name["value"].convert
+        return {"value": lambda rows: convert(value(raw(rows)))}, None
+    if not _has_plain_labels(outputs) or indices is None or (outputs.scores and scores is None):
+        return None
+    labels = as_datatype(outputs.by_name["label"].spec.datatype, outputs.classes)
+    compute: dict[str, Compute] = {"label": lambda rows: labels[indices(raw(rows))]}
+    if not outputs.scores or scores is None:
+        return compute, None
+    as_scores = outputs.by_name["scores"].convert
+    compute["scores"] = lambda rows: as_scores(scores(raw(rows)))
+
+    def both(rows: Any) -> Tensors:
+        found = raw(rows)
+        return {"label": labels[indices(found)], "scores": as_scores(scores(found))}
+
+    return compute, both
 
 
 def _by_method(final: Any, output: Output) -> Compute:

@@ -94,7 +94,7 @@ def probabilities(model: Any) -> Function | None:
     """The function from decision values to `predict_proba` of this classifier; None if it has none or computes it differently."""
     if getattr(type(model), "predict_proba", None) is not LogisticRegression.predict_proba:
         return None
-    return _of_two if len(model.classes_) <= 2 else _softmax
+    return of_two if len(model.classes_) <= 2 else softmax
 
 
 def _decision(model: Any) -> Function | None:
@@ -113,12 +113,12 @@ def _decision(model: Any) -> Function | None:
     return decided
 
 
-def _of_two(found: Array) -> Array:
+def of_two(found: Array) -> Array:
     second = expit(found)
     return np.stack((1 - second, second), axis=1)
 
 
-def _softmax(found: Array) -> Array:
+def softmax(found: Array) -> Array:
     found = _exp(found - _max(found, axis=1, keepdims=True))
     found /= _sum(found, axis=1, keepdims=True)
     return found

@@ -7,6 +7,8 @@ import numpy as np
 from scipy import sparse  # type: ignore[import-untyped]  # it ships no types
 from sklearn.compose import ColumnTransformer
 
+from modelyard.runtimes.sklearn.compiled.compilation import Compilation
+from modelyard.runtimes.sklearn.compiled.sparse_rows import SparseRows
 from modelyard.runtimes.sklearn.fast_path import linear
 from modelyard.runtimes.sklearn.parts import steps
 
@@ -20,17 +22,40 @@ def apply_all(functions: Sequence[Function], rows: Any) -> Any:
     return rows
 
 
-def transforms_of(estimators: Sequence[Any], datatypes: Sequence[str], rows: Any) -> list[Function]:
-    """The functions of a fitted pipeline's steps. `rows` is an example, and `datatypes` are those of its columns."""
+def transforms_of(
+    estimators: Sequence[Any], datatypes: Sequence[str], rows: Any, compilation: Compilation
+) -> tuple[list[Function], Any]:
+    """The functions of a fitted pipeline's steps, and what they return for `rows`, an example: SparseRows if the last step is
+    compiled. `datatypes` are those of its columns."""
     functions: list[Function] = []
-    for step in estimators:
-        if isinstance(step, ColumnTransformer):
-            function = _by_columns(step, datatypes, rows)
+    waiting = [*estimators]
+    while waiting:
+        step, count = waiting[0], 1
+        function: Function
+        if _are_texts(rows) and (compiled := compilation.vectorizer(waiting)):
+            function, count = compiled
+        elif isinstance(rows, SparseRows):
+            function, count = SparseRows.scipy, 0
+        elif isinstance(step, ColumnTransformer):
+            function = _by_columns(step, datatypes, rows, compilation)
         else:
             function = fast_if_equal(step.transform, linear.scale(step), rows)
         functions.append(function)
         rows, datatypes = function(rows), ()
-    return functions
+        waiting = waiting[count:]
+    return functions, rows
+
+
+def matrix_transforms_of(
+    estimators: Sequence[Any], datatypes: Sequence[str], rows: Any, compilation: Compilation
+) -> tuple[list[Function], Any]:
+    """The same, with a SciPy matrix in place of SparseRows."""
+    functions, rows = transforms_of(estimators, datatypes, rows, compilation)
+    return ([*functions, SparseRows.scipy], rows.scipy()) if isinstance(rows, SparseRows) else (functions, rows)
+
+
+def _are_texts(rows: Any) -> bool:
+    return isinstance(rows, np.ndarray) and rows.ndim == 1 and rows.dtype == object
 
 
 def fast_if_equal(safe: Function, fast: Function | None, rows: Any) -> Function:
@@ -44,7 +69,7 @@ def fast_if_equal(safe: Function, fast: Function | None, rows: Any) -> Function:
     return fast if same else safe
 
 
-def _by_columns(part: ColumnTransformer, datatypes: Sequence[str], rows: Any) -> Function:
+def _by_columns(part: ColumnTransformer, datatypes: Sequence[str], rows: Any, compilation: Compilation) -> Function:
     """A function that equals its `transform`, for arrays. Each transformer gets the types that a data frame holds: numbers next to
     text are not Python objects, and single precision stays single next to other columns."""
     weights = part.transformer_weights or {}
@@ -55,7 +80,8 @@ def _by_columns(part: ColumnTransformer, datatypes: Sequence[str], rows: Any) ->
             continue
         dtype = _float_of({datatypes[index] for index in indices}) if datatypes else None
         block = _block(rows, chosen, dtype)
-        inside = [] if isinstance(transformer, str) else transforms_of(steps(transformer), (), block)
+        inner = [] if isinstance(transformer, str) else steps(transformer)
+        inside, _ = matrix_transforms_of(inner, (), block, compilation)
         blocks.append((chosen, dtype, inside, weights.get(name, 1.0)))
 
     def transform(table: Any) -> Any:

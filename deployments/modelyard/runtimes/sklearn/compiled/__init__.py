@@ -1,0 +1,1 @@
+"""Text vectorizers, linear models and trees, compiled to flat arrays. The entry point is `compilation.py`."""

@@ -1,0 +1,128 @@
+"""The parity gate: whether a compiled part returns what scikit-learn's own methods return, bit for bit."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from modelyard.runtimes.sklearn.compiled.head import Head
+from modelyard.runtimes.sklearn.compiled.sparse_rows import SparseRows, Vectorize
+from modelyard.tensors import Array
+
+BUDGET_S = 10.0
+"""CPU time of this thread for one part. A part that is not checked by then is not compiled."""
+CHUNKS = (1, 2, 1, 5, 1, 17)
+"""The numbers of rows in one call, in turn. All rows in one call are compared, too."""
+
+
+class Clock:
+    """The CPU time that a check has used."""
+
+    def __init__(self, now: Callable[[], float] = time.thread_time) -> None:
+        self._now, self._start = now, now()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the budget is used up."""
+        return self._now() - self._start > BUDGET_S
+
+
+EMPTY = SparseRows(np.zeros(1, np.intc), np.zeros(0, np.intc), np.zeros(0), 0)
+LATE = f"it could not be compared with scikit-learn's within {BUDGET_S:g} s"
+
+
+def rows_difference(steps: Sequence[Any], compiled: Vectorize, texts: Sequence[str], clock: Clock) -> str:
+    """How the rows of these texts differ from what the steps return, one text at a time and all together; "" if they do not."""
+    accepted = []
+    for text in texts:
+        one = np.array([text], object)
+        expected, rejected = _attempt(partial(_transformed, steps), one)
+        got, failed = _attempt(compiled, one)
+        if clock.is_late:
+            return LATE
+        if type(rejected) is not type(failed):
+            return f"for the text {text[:40]!r}, it raises {failed!r}, and scikit-learn {rejected!r}"
+        if rejected is None:
+            accepted.append(text)
+            if not _same_rows(expected, got):
+                return f"its features of the text {text[:40]!r} differ"
+    together = np.array(accepted, object)
+    return (
+        "" if _same_rows(_transformed(steps, together), compiled(together)) else "its features of several texts differ"
+    )
+
+
+def head_difference(final: Any, head: Head, rows: Any, convert: Callable[[Any], Any] | None, clock: Clock) -> str:
+    """How its outputs for these rows differ from those of the estimator's methods; "" if they do not.
+
+    `convert` returns the same rows in the form that the head takes.
+    """
+    expected = _own_outputs(final, head, rows)
+    for parts in ([rows], [rows[start:end] for start, end in _chunks(rows.shape[0])]):
+        found = []
+        for part in parts:
+            found.append(_outputs(final, head, convert(part) if convert else part))
+            if clock.is_late:
+                return LATE
+        for name, values in expected.items():
+            if not same(values, np.concatenate([each[name] for each in found])):
+                return f"its {name} differs"
+    return ""
+
+
+def same(expected: Array, got: Array) -> bool:
+    """Whether two arrays have the same type, shape and values; NaN equals NaN."""
+    if expected.dtype != got.dtype or expected.shape != got.shape:
+        return False
+    return np.array_equal(expected, got, equal_nan=expected.dtype.kind == "f")
+
+
+def _same_rows(expected: SparseRows, got: SparseRows) -> bool:
+    return (
+        expected.shape == got.shape
+        and np.array_equal(expected.indptr, got.indptr)
+        and np.array_equal(expected.indices, got.indices)
+        and same(expected.data, got.data)
+    )
+
+
+def _transformed(steps: Sequence[Any], texts: Array) -> SparseRows:
+    rows: Any = texts
+    for step in steps:
+        rows = step.transform(rows)
+    return SparseRows.of(rows)
+
+
+def _attempt(function: Vectorize, texts: Array) -> tuple[SparseRows, Exception | None]:
+    try:
+        return function(texts), None
+    except Exception as error:  # noqa: BLE001 - any exception is a result to compare
+        return EMPTY, error.with_traceback(None)  # a traceback refers to the frames of the whole load
+
+
+def _own_outputs(final: Any, head: Head, rows: Any) -> dict[str, Array]:
+    outputs = {"predict": final.predict(rows)}
+    if head.scores is not None:
+        outputs["predict_proba"] = final.predict_proba(rows)
+    return outputs
+
+
+def _outputs(final: Any, head: Head, rows: Any) -> dict[str, Array]:
+    if head.value is not None:
+        return {"predict": head.value(head.raw(rows))}
+    outputs = {}
+    if head.indices is not None:
+        outputs["predict"] = final.classes_[head.indices(head.raw(rows))]
+    if head.scores is not None:
+        outputs["predict_proba"] = head.scores(head.raw(rows))
+    return outputs
+
+
+def _chunks(count: int) -> Iterable[tuple[int, int]]:
+    start = turn = 0
+    while start < count:
+        end = min(count, start + CHUNKS[turn % len(CHUNKS)])
+        yield start, end
+        start, turn = end, turn + 1
