@@ -29,6 +29,7 @@ from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 
 from modelyard.residency.entry import CannotFit, Correction, Decision, Entry, Load, Residency, Wait
+from modelyard.text.sizes import size_text
 
 HALF_LIFE_S = 600.0
 """Of the weight of a request in a model's frequency."""
@@ -155,8 +156,10 @@ class MemoryBudget:
         others = self._pinned_beside(entry)
         if entry.size_bytes <= self.budget_bytes - others:
             return ""
-        beside = f", of which pinned models need {others}" if others else ""
-        return f"the model needs {entry.size_bytes} bytes, and the budget is {self.budget_bytes}{beside}"
+        beside = f", of which pinned models need {size_text(others)}" if others else ""
+        return (
+            f"the model needs {size_text(entry.size_bytes)}, and the budget is {size_text(self.budget_bytes)}{beside}"
+        )
 
     def _reserved_before(self, name: str) -> int:
         total = 0

@@ -85,7 +85,7 @@ def test_a_model_larger_than_the_budget_beside_what_is_pinned_never_fits() -> No
     made = budget(100)
     load(made, "p", 50, pinned=True)
     decision = cold(made, "b", 51).request("b")
-    assert decision == CannotFit("the model needs 51 bytes, and the budget is 100, of which pinned models need 50")
+    assert decision == CannotFit("the model needs 51 B, and the budget is 100 B, of which pinned models need 50 B")
     made.pin("p", False)
     assert made.request("b") == Load(("p",))
 
