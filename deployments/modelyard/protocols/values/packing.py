@@ -6,8 +6,9 @@ needs a check of each value's type first, which takes as long as the conversion.
 
 import struct
 from collections.abc import Sequence
-from itertools import chain
+from functools import reduce
 from math import nan
+from operator import iconcat
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,6 @@ MIN_VALUES = 16
 """numpy converts fewer values faster."""
 PACKABLE_KINDS = frozenset("fiu")
 """Kinds of dtypes that have the same code in `struct`. Booleans are not among them: there `struct` accepts any value."""
-
-_flattened = chain.from_iterable
 
 
 def is_large(values: Any, axes: int) -> bool:
@@ -46,7 +45,7 @@ def packed(values: Sequence[Any], axes: int, dtype: np.dtype[Any]) -> Array | No
         if len(lengths) != 1:
             return None
         shape += lengths
-        flat = flat[0] if len(flat) == 1 else list(_flattened(flat))
+        flat = flat[0] if len(flat) == 1 else reduce(iconcat, flat, [])
     if not flat:
         return None
     array = np.empty(shape, dtype)
