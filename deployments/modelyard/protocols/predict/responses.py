@@ -13,6 +13,8 @@ from modelyard.tensors import DTYPES, Array, Scalar, Signature, Tensors, TensorS
 
 ORJSON_DTYPES: Mapping[str, np.dtype[Any]] = {"q": DTYPES["INT64"], "Q": DTYPES["UINT64"]}
 """For the code of a dtype, an equal dtype whose scalars orjson supports: C has two names for 8-byte integers."""
+_PYTHON_DTYPES = frozenset(dtype for dtype in DTYPES.values() if dtype.kind in "biu" or dtype == np.float64)
+"""Dtypes whose values Python's own types represent. FP16 and FP32 are written with fewer digits."""
 _TEXTS = frozenset((str,))
 _JSON_TYPES = frozenset((str, int, float, bool, type(None), np.float16, np.float32, np.float64))
 """Types that orjson writes itself. Other values may be bytes."""
@@ -154,9 +156,9 @@ def json_text(value: Any) -> Any:
 
 
 def _row_values(column: Any) -> Any:
-    """The column, as Python's own values if these have the same digits as numpy's scalars, which take more time to write."""
-    exact = isinstance(column, np.ndarray) and column.ndim == 1 and column.dtype.char not in "ef"
-    return column.tolist() if exact else column
+    """The column, as Python's own values if they are written as numpy's scalars are, which take more time."""
+    same = isinstance(column, np.ndarray) and column.ndim == 1 and column.dtype in _PYTHON_DTYPES
+    return column.tolist() if same else column
 
 
 def _texts(value: Any) -> Any:
