@@ -22,8 +22,10 @@ PACKABLE_KINDS = frozenset("fiu")
 
 
 def is_large(values: Any, axes: int) -> bool:
-    """Whether the first lists of all axes have lengths whose product is at least MIN_VALUES. Raises TypeError or LookupError for
-    values that are no nested lists."""
+    """Whether nested lists have MIN_VALUES or more, if all lists of an axis are as long as the first one.
+
+    Raises TypeError or LookupError for values that are not such lists.
+    """
     count = len(values)
     while count < MIN_VALUES and axes > 1:
         values = values[0]
