@@ -7,12 +7,17 @@ from typing import Any
 import numpy as np
 import orjson
 
+from modelyard.protocols.predict.label_scores import label_scores
 from modelyard.protocols.values.datatypes import BASE64_KEY
 from modelyard.tensors import DTYPES, Array, Scalar, Signature, Tensors, TensorSpec
 
 ORJSON_DTYPES: Mapping[str, np.dtype[Any]] = {"q": DTYPES["INT64"], "Q": DTYPES["UINT64"]}
 """For the code of a dtype, an equal dtype whose scalars orjson supports: C has two names for 8-byte integers."""
+_PYTHON_DTYPES = frozenset(dtype for dtype in DTYPES.values() if dtype.kind in "biu" or dtype == np.float64)
+"""Dtypes whose values Python's own types represent. FP16 and FP32 are written with fewer digits."""
 _TEXTS = frozenset((str,))
+_JSON_TYPES = frozenset((str, int, float, bool, type(None), np.float16, np.float32, np.float64))
+"""Types that orjson writes itself. Other values may be bytes."""
 
 
 class ResponseWriter:
@@ -61,7 +66,7 @@ class ResponseWriter:
         Labels that are not UTF-8 stay bytes.
         """
         labels = self._labels_of(outputs)
-        return self._names(labels), self._scores_of(labels, outputs[self._scores]) if self._has_confidences else None
+        return self._names(labels), list(self._scores_of(labels, outputs)) if self._has_confidences else None
 
     def _labels_of(self, outputs: Tensors) -> list[Any]:
         return self._labels(outputs[self._label]) if self._label else outputs[self._scores].argmax(1).tolist()
@@ -79,35 +84,28 @@ class ResponseWriter:
 
     def _names(self, labels: list[Any]) -> list[Any]:
         shown = self._name_of
-        return [shown.get(label, label) for label in labels] if shown else labels
+        return list(map(shown.get, labels, labels)) if shown else labels
 
     def _add_labels(self, document: dict[str, Any], outputs: Tensors) -> None:
         """Add one label per row and its score, then the outputs that are neither."""
-        labels, confidences = self.labels_and_confidences(outputs)
-        document["predictions"] = _texts(labels)
-        if confidences is not None:
-            document["confidences"] = confidences
+        labels = self._labels_of(outputs)
+        document["predictions"] = _texts(self._names(labels))
+        if self._has_confidences:
+            document["confidences"] = self._scores_of(labels, outputs)
         if self._other_outputs:
             document["outputs"] = {name: jsonable(outputs[name]) for name in self._other_outputs}
 
-    def _scores_of(self, labels: Sequence[Any], scores: Array) -> list[Any]:
-        """Each row's score of its label, as numpy scalars: these are written with the digits of their own precision.
-
-        None for a label that is not one of the classes.
-        """
+    def _scores_of(self, labels: Sequence[Any], outputs: Tensors) -> Array | list[Any]:
+        scores = outputs[self._scores]
         if scores.dtype.char in ORJSON_DTYPES:
             scores = native(scores)
-        width = scores.shape[1]
         # Without classes, the label is the index of the largest score.
-        columns = [self._column_of.get(label, width) for label in labels] if self._classes else labels
-        return [scores[row, column] if column < width else None for row, column in enumerate(columns)]
+        return label_scores(labels, self._column_of if self._classes else None, scores)
 
     def _rows(self, outputs: Tensors, names: Sequence[str]) -> Any:
         """One value per row if there is one output, else one object per row."""
         columns = [self._column(name, outputs[name]) for name in names]
-        if len(columns) == 1:
-            return columns[0]
-        return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+        return columns[0] if len(columns) == 1 else row_objects(names, columns)
 
     def _column(self, name: str, array: Array) -> Any:
         if name == self._label:
@@ -141,6 +139,12 @@ def jsonable(array: Array) -> Any:
     return array if array.ndim else array[()]
 
 
+def row_objects(names: Sequence[str], columns: Sequence[Any]) -> list[dict[str, Any]]:
+    """One object per row, from a column for each name: a list, or an array from `jsonable`."""
+    values = zip(*map(_row_values, columns), strict=True)
+    return [dict(zip(names, row, strict=True)) for row in values]
+
+
 def json_text(value: Any) -> Any:
     """A BYTES value for JSON: a string, or base64 for bytes that are not UTF-8."""
     if not isinstance(value, bytes):
@@ -151,8 +155,14 @@ def json_text(value: Any) -> Any:
         return {BASE64_KEY: b64encode(value).decode()}
 
 
+def _row_values(column: Any) -> Any:
+    """The column, as Python's own values if they are written as numpy's scalars are, which take more time."""
+    same = isinstance(column, np.ndarray) and column.ndim == 1 and column.dtype in _PYTHON_DTYPES
+    return column.tolist() if same else column
+
+
 def _texts(value: Any) -> Any:
-    if type(value) is list and _TEXTS.issuperset(map(type, value)):
+    if type(value) is list and _JSON_TYPES.issuperset(map(type, value)):
         return value
     return [_texts(item) for item in value] if type(value) is list else json_text(value)
 

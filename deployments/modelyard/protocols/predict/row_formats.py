@@ -70,11 +70,20 @@ class ListRows:
         if set(map(type, self.rows)) != {list} or set(map(len, self.rows)) != {len(self.suffixes)}:
             return None
         order = self.order
-        if len(order) == len(self.suffixes) and order == sorted(order):
-            return _assemble(self.layout, self.rows)
+        if len(order) == len(self.suffixes):
+            if order == sorted(order):
+                return _assemble(self.layout, self.rows)
+            if len(self.layout.inputs) == 1:
+                return self._parse_reordered()
         if len(order) == 1:
             return _assemble(self.layout, [(row[order[0]],) for row in self.rows])
         return _assemble(self.layout, list(map(itemgetter(*order), self.rows)))
+
+    def _parse_reordered(self) -> Tensors | None:
+        """Parse rows of one input in the order in which they arrive, and reorder the columns of the array."""
+        [group] = self.layout.inputs
+        array = group.all_rows.parse_fast(self.rows)
+        return None if array is None else {group.name: array.take(self.order, axis=1)}
 
     def checked_values(self, bad: BadValues) -> Iterator[LocatedValue]:
         width = value_count(len(self.suffixes))

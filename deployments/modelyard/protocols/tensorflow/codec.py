@@ -12,7 +12,7 @@ import orjson
 
 from modelyard.errors import InvalidRequest
 from modelyard.protocols.predict.body import parse_json
-from modelyard.protocols.predict.responses import json_text, jsonable, score_columns_known
+from modelyard.protocols.predict.responses import json_text, jsonable, row_objects, score_columns_known
 from modelyard.protocols.predict.rows import MAX_ROWS, RowReader
 from modelyard.protocols.predict.tensors_by_name import TensorReader
 from modelyard.protocols.values.bad_values import invalid_value
@@ -124,10 +124,7 @@ class TensorflowCodec:
             if array.ndim == 0 or self._row_count not in (FREE, len(array)):
                 raise InvalidRequest(f'output {name!r} has no row for each instance; send whole tensors in "inputs"')
         columns = [jsonable(outputs[name]) for name in self._outputs]
-        if len(columns) == 1:
-            return {"predictions": columns[0]}
-        rows = zip(*columns, strict=True)
-        return {"predictions": [dict(zip(self._outputs, row, strict=True)) for row in rows]}
+        return {"predictions": columns[0] if len(columns) == 1 else row_objects(self._outputs, columns)}
 
     def _by_output(self, outputs: Tensors) -> Any:
         tensors = {name: jsonable(outputs[name]) for name in self._outputs}

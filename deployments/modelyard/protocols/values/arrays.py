@@ -1,5 +1,6 @@
 """Parses nested JSON lists into one array: in one step if all values are valid, else value by value to report each bad one."""
 
+import struct
 from collections.abc import Sequence
 from itertools import chain
 from math import isfinite
@@ -9,6 +10,7 @@ import numpy as np
 
 from modelyard.protocols.values.bad_values import BadValues
 from modelyard.protocols.values.datatypes import DATATYPES, ReadValue
+from modelyard.protocols.values.packing import PACKABLE_KINDS, is_large, packed
 from modelyard.tensors import FREE, Array
 from modelyard.text.quoting import described
 
@@ -33,6 +35,8 @@ class ArrayReader:
         self._missing = missing and self._datatype.dtype.kind != "f"
         self._fast_types, self._dtype = self._datatype.fast_types, self._datatype.dtype
         self._may_overflow = self._datatype.may_overflow
+        self._packable = bool(shape) and self._dtype.kind in PACKABLE_KINDS
+        self._axes = len(shape)
         self._nested = range(len(shape) - 1)
         self._inner_shape = shape[1:]
         self._any_length = shape[:1] == (FREE,)
@@ -41,35 +45,41 @@ class ArrayReader:
     def parse_fast(self, values: Any) -> Array | None:
         """The array, or None if only the checked parser can tell whether the values are valid.
 
-        numpy would convert "1" to 1.0, so the types of all values are checked first. An array that is returned equals
-        that of the checked parser.
+        An array that is returned equals that of the checked parser.
+        """
+        try:
+            large = self._packable and is_large(values, self._axes)
+            array = packed(values, self._axes, self._dtype) if large else None
+        except (LookupError, OverflowError, TypeError, struct.error):
+            array = None
+        if array is None:
+            array = self._converted(values)
+        if array is None:
+            return None
+        shape = array.shape
+        if not (shape and self._any_length and shape[1:] == self._inner_shape) and not shape_matches(shape, self.shape):
+            return None
+        # JSON has no infinity. A number that becomes infinite in a narrower type is no error for struct and numpy.
+        return None if self._may_overflow and _has_infinity(array) else array
+
+    def checked_parser(self, bad: BadValues) -> "CheckedParser":
+        """A parser that reports each bad value."""
+        return CheckedParser(self._datatype.read, self._dtype, self.shape, bad, missing=self._missing)
+
+    def _converted(self, values: Any) -> Array | None:
+        """The array of any values of this datatype.
+
+        numpy would convert "1" to 1.0, so the types of all values are checked first.
         """
         flat = values if self.shape else (values,)
         try:
             for _ in self._nested:
                 flat = _flattened(flat)
             if self._fast_types.issuperset(map(type, flat)):
-                array = np.asarray(values, self._dtype)
-            elif self._missing:
-                array = self._with_missing(values)
-            else:
-                return None
-        except (
-            TypeError,
-            ValueError,
-            OverflowError,
-            RuntimeWarning,
-        ):  # RuntimeWarning if warnings are errors, see below
+                return np.asarray(values, self._dtype)
+            return self._with_missing(values) if self._missing else None
+        except (TypeError, ValueError, OverflowError, RuntimeWarning):  # RuntimeWarning if warnings are errors
             return None
-        shape = array.shape
-        if not (shape and self._any_length and shape[1:] == self._inner_shape) and not shape_matches(shape, self.shape):
-            return None
-        # numpy only warns about a number that becomes infinite in a narrower type. JSON has no infinity.
-        return None if self._may_overflow and _has_infinity(array) else array
-
-    def checked_parser(self, bad: BadValues) -> "CheckedParser":
-        """A parser that reports each bad value."""
-        return CheckedParser(self._datatype.read, self._dtype, self.shape, bad, missing=self._missing)
 
     def _with_missing(self, values: Any) -> Array:
         """The array with None for missing values. Raises ValueError if a value has another type."""
