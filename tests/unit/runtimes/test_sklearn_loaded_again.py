@@ -15,6 +15,7 @@ from modelyard.config.model_spec import ModelSpec
 from modelyard.runtimes.base import LoadedModel
 from modelyard.runtimes.load_results import RESULTS
 from modelyard.runtimes.sklearn import model as sklearn
+from modelyard.runtimes.sklearn.compiled import gate
 from modelyard.runtimes.sklearn.table.trial_runs import FittedEstimator
 
 ROWS = np.random.default_rng(7).standard_normal((60, 3))
@@ -71,3 +72,16 @@ def test_a_model_with_categories_is_tried_again(runs: list[Any]) -> None:
         before = len(runs)
         load(estimator, "categories")
         assert len(runs) > before
+
+
+def test_a_model_whose_parts_were_not_compared_in_time_is_tried_again(
+    runs: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forest, key = NUMBERS[1], "late"
+    with monkeypatch.context() as late:
+        late.setattr(gate, "BUDGET_S", -1.0)
+        first: Any = load(forest, key)
+    before = len(runs)
+    second: Any = load(forest, key)
+    assert (first.compiled, second.compiled) == ((), ("RandomForestClassifier",))
+    assert len(runs) > before
