@@ -111,7 +111,9 @@ def test_a_death_is_reported_with_its_reason_and_request_and_the_log_has_the_cau
     shown = fresh.command("status", check=False).stdout
     assert "ends: 2 replicas have died within a day" in shown
     (entry,) = json.loads(fresh.command("requests", "--id", "killed-15", "-o", "json").stdout)
-    assert (entry["code"], entry["outcome"]) == ("error", "ReplicaLost")
+    assert entry["code"] == "error"
+    # The load balancer may not know the new replica yet: then it sees that Serve's proxy, which had the request, has no replica.
+    assert entry["outcome"] in ("ReplicaLost", "NoReplica")
     exposed = requests.get(f"http://127.0.0.1:{fresh.project.metrics_port}/metrics", timeout=30).text
     assert 'model_replica_deaths_total{model="ends",reason="exit"} 1.0' in exposed
     assert 'model_replica_deaths_total{model="ends",reason="signal"} 1.0' in exposed

@@ -8,7 +8,9 @@ from typing import Protocol
 
 from modelyard.control.death_log import Death, DeathLog
 from modelyard.control.deaths import Cause, Evidence, RayCause, Replicas, Seen, cause_of
+from modelyard.control.serve_config import GATEWAY
 from modelyard.control.status import Running
+from modelyard.control.unlisted_deaths import UnlistedDeaths
 from modelyard.control.writes import Writes
 from modelyard.inference.running_requests import read_running
 from modelyard.replica_files.log_records import LogRecord, append_record
@@ -71,16 +73,20 @@ class DeathWatch:
         self._now = now
         self._clock = clock
         self._replicas = Replicas()
+        self._unlisted = UnlistedDeaths(replicas)
         self._gone: list[_Gone] = []
         self._kernel_kills = machine.kernel_out_of_memory()
 
     def observe(self, running: Running) -> None:
         """Compare this observation with the one before."""
         now = self._clock()
-        self._gone += [_Gone(seen, now, self._kernel_kills) for seen in self._replicas.observe(running, now)]
+        gone = [seen for seen in self._replicas.observe(running, now) if seen.replica not in self._unlisted.found]
+        unlisted = self._unlisted.find(running.with_replicas.keys() - {GATEWAY}, self._replicas.seen)
+        gone += [Seen(files.model, files.replica, "", 0, True, None) for files in unlisted]
+        self._gone += [_Gone(seen, now, self._kernel_kills) for seen in gone]
         self._kernel_kills = kills = self._machine.kernel_out_of_memory() if self._gone else self._kernel_kills
-        self._gone, gone = [], self._gone
-        for each in gone:
+        self._gone, waiting = [], self._gone
+        for each in waiting:
             found = self._evidence(each, kills)
             if cause := cause_of(found):
                 self._died(each.seen, cause, found.fatal)

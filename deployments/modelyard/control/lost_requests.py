@@ -50,7 +50,7 @@ class LostRequests:
         lost = parse_log_line(line, REQUEST_ID_CHARS)
         if lost is None:
             return
-        if lost.replica:
+        if lost.replica or lost.through_proxy:
             self._lost.append(lost)
         now = self._now()
         if int(now) != self._second:
@@ -68,7 +68,8 @@ class LostRequests:
         mine = [
             lost
             for lost in list(self._lost)
-            if lost.replica == replica or (lost.replica == UNKNOWN_REPLICA and lost.request_id in running)
+            if lost.replica == replica
+            or (lost.request_id in running and (lost.replica == UNKNOWN_REPLICA or lost.through_proxy))
         ]
         for lost in mine:
             self._lost.remove(lost)

@@ -18,6 +18,8 @@ REPLICA_PREFIX = "SERVE_REPLICA"
 SERVER_FAILED = frozenset("Ss")
 """First letters of HAProxy's termination states (its manual, 8.5) that blame the server: it closed, or timed out."""
 
+PROXY_PREFIX = "SERVE_PROXY"
+"""Of Serve's own proxy, which sends requests to replicas that HAProxy does not know yet."""
 UNKNOWN_REPLICA = "unknown"
 """A replica that died on a reused connection: the HAProxy process that had it logs nothing (see `edge.retries`), and the process
 that forwarded the request does not know the replica."""
@@ -54,6 +56,8 @@ class LostRequest:
     """The id of the replica that had the request, UNKNOWN_REPLICA, or "" if no replica was available."""
     total_ms: float
     body_bytes: int
+    through_proxy: bool = False
+    """Whether Serve's proxy had the request, so that a replica may have had it too."""
 
 
 def parse_log_line(line: bytes, id_chars: "frozenset[int]") -> LostRequest | None:
@@ -78,6 +82,7 @@ def parse_log_line(line: bytes, id_chars: "frozenset[int]") -> LostRequest | Non
         replica=replica,
         total_ms=max(0.0, float(record["total_ms"])),
         body_bytes=record["bytes"],
+        through_proxy=record["server"].startswith(PROXY_PREFIX),
     )
 
 

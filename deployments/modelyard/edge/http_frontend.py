@@ -123,6 +123,8 @@ TEMPLATE = """\
     # Replace the error messages of Serve's proxy itself, which show Ray's internals. Replicas' errors are JSON and pass through.
     acl from_replica res.hdr(content-type) -m sub json
     http-response return {no_replica} if {{ srv_name -m beg SERVE_PROXY_ACTOR }} {{ status 500:599 }} !from_replica
+    # A replica that has come meanwhile has answered, perhaps with a 504 of its own: the request does not wait any more.
+    http-response unset-var(txn.timeout_status)
 """
 
 DEFAULT_MODEL_RULES = """\

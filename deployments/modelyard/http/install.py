@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.middleware import Middleware
 
-from modelyard.http.middleware import PathPrefixMiddleware, RequestIdMiddleware
+from modelyard.http.middleware import DrainingMiddleware, PathPrefixMiddleware, RequestIdMiddleware
 
 logger = logging.getLogger(__name__)
 
@@ -30,4 +30,4 @@ def install(uvicorn_config: Any = None, protocol: str = PROTOCOL) -> list[Middle
         config.HTTP_PROTOCOLS["auto"] = protocol
     except Exception as error:  # noqa: BLE001 - another release of uvicorn may fail in any way; it serves without the fast path
         logger.warning("the HTTP fast path is off, as its self-test failed (%r): requests take the slow path", error)
-    return [Middleware(RequestIdMiddleware), Middleware(PathPrefixMiddleware)]
+    return [Middleware(RequestIdMiddleware), Middleware(PathPrefixMiddleware), Middleware(DrainingMiddleware)]

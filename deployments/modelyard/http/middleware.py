@@ -1,12 +1,18 @@
 """ASGI middlewares for the slow path, in front of Ray Serve's own."""
 
+from collections.abc import MutableMapping
+from typing import Any
+
 from modelyard.http.asgi import Asgi, Receive, Scope, Send
 from modelyard.http.fast_path import FAST_PATH, FastPath
 from modelyard.http.request import RequestIds
 
 REQUEST_ID = b"x-request-id"
-SERVE_PATHS = ("/-/healthz", "/-/routes")
+HEALTH_PATH = "/-/healthz"
+SERVE_PATHS = (HEALTH_PATH, "/-/routes")
 """Paths that Serve answers itself."""
+DRAINING = b"DRAINING"
+"""The body of Serve's 503 to a health check while a replica drains."""
 
 
 class RequestIdMiddleware:
@@ -49,3 +55,32 @@ class PathPrefixMiddleware:
                 # Serve's proxy, which knows routes alone, gets the path with its prefix.
                 scope["path"] = path if prefix and path.startswith(f"{prefix}/") else prefix + path
         await self._app(scope, receive, send)
+
+
+class DrainingMiddleware:
+    """Lets a replica that drains pass health checks.
+
+    It serves until its listener closes. Serve fails the check as soon as the replica drains, which may be a second before HAProxy
+    knows its successor: HAProxy would have no replica meanwhile.
+    """
+
+    def __init__(self, app: Asgi) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != HEALTH_PATH:
+            await self._app(scope, receive, send)
+            return
+        start: MutableMapping[str, Any] = {}
+
+        async def send_status(message: MutableMapping[str, Any]) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = message  # the body decides about the status
+                return
+            if start:
+                await send({**start, "status": 200} if message.get("body") == DRAINING else start)
+                start = {}
+            await send(message)
+
+        await self._app(scope, receive, send_status)

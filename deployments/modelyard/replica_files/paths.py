@@ -110,6 +110,13 @@ class ReplicaFiles:
         return text
 
 
+def replicas_with_files(folder: Path, application: str) -> set[str]:
+    """The ids of an application's replicas that have recorded why they end, or may have had a fatal error; see ReplicaFiles."""
+    with suppress(OSError):
+        return {each.stem for each in (folder / application).iterdir() if each.suffix in (".exit", ".fatal")}
+    return set()
+
+
 def signal_of(fatal: str) -> signal.Signals | None:
     """The signal that ended the process, from the text of `fatal`; None if it names none."""
     return next((number for name, number in SIGNALS.items() if f"Fatal Python error: {name}" in fatal), None)

@@ -74,6 +74,13 @@ def test_a_request_that_haproxy_sent_to_another_replica_has_a_record_without_det
     assert (record["replica"], record["total_ms"], record["bytes"]) == ("x4k2", 0.0, 0)
 
 
+def test_a_request_that_serves_proxy_had_sent_to_the_replica_has_one_record(received: Received):
+    for request_id in ("waited", "had"):
+        received.lost.take(line(request_id, server="SERVE_PROXY_ACTOR-1"))
+    assert received.lost.of_replica("iris", "x4k2", ("had",)) == ("had",)
+    assert [record["request_id"] for record in received.records] == ["waited", "had"]
+
+
 def test_five_hundred_records_are_written_in_a_second(received: Received):
     for number in range(502):
         received.lost.take(line(f"r{number}"))

@@ -152,6 +152,38 @@ def test_a_death_is_reported_with_its_requests_and_is_in_the_replicas_log(watche
     assert len(watched.reported) == 1
 
 
+def test_a_replica_that_started_and_died_between_two_observations_is_reported_once(watched: Watched):
+    watched.observe()
+    watched.files("short").write_exit(EXITED)
+    watched.files("stopped").write_exit(ExitRecord("stopped", ""))
+    watched.files("sick").write_exit(UNHEALTHY)
+    watched.files("crashed").fatal.write_text(SEGFAULT)
+    watched.files("alive").fatal.touch()
+    watched.observe("next")
+    assert {death.replica: death.reason for death in watched.reported} == {"short": "exit", "crashed": "signal"}
+    watched.observe("short", "next")
+    watched.observe("next")
+    assert len(watched.reported) == 2
+
+
+def test_a_replica_whose_fatal_error_follows_is_found_when_the_next_one_opens_its_files(watched: Watched):
+    watched.files("a").fatal.parent.mkdir(parents=True)
+    watched.files("a").fatal.touch()
+    watched.observe()
+    watched.files("a").fatal.write_text(SEGFAULT)
+    watched.files("b").fatal.touch()
+    watched.observe("b")
+    assert [death.replica for death in watched.reported] == ["a"]
+
+
+def test_deaths_of_an_earlier_run_of_the_server_are_not_reported_again(tmp_path: Path):
+    Watched(tmp_path).files("a").write_exit(EXITED)
+    watched = Watched(tmp_path)
+    watched.observe()
+    watched.observe("b")
+    assert watched.reported == []
+
+
 def test_a_replica_with_a_record_that_it_was_stopped_is_no_death_whatever_ray_reports(watched: Watched):
     watched.machine.causes["actor a"] = WORKER_DIED
     watched.observe("a")

@@ -120,6 +120,15 @@ def test_a_model_without_a_replica_is_waited_for_as_long_as_the_edge_allows(
     assert b'"title": "Service Unavailable", "status": 503' in response.body
 
 
+def test_a_replica_that_came_while_a_request_waited_answers_for_itself(edge: Edge) -> None:
+    edge.write({}, EdgeModel("/models/churn", timeout_s=10))
+    models = {"gateway": [1], "churn": []}
+    with backend("late", 504, "application/problem+json") as proxy, edge.running(models, fallback=proxy.port):
+        response = fetch(edge, b"x")
+    assert (response.status, response.body) == (504, b"late")
+    assert "retry-after" not in response.headers
+
+
 def test_a_get_to_a_frozen_gateway_times_out_and_a_load_request_waits(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:

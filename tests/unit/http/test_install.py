@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from modelyard.http.connection import FastPathProtocol
 from modelyard.http.fast_path import FAST_PATH
 from modelyard.http.install import PROTOCOL, install
-from modelyard.http.middleware import PathPrefixMiddleware, RequestIdMiddleware
+from modelyard.http.middleware import DrainingMiddleware, PathPrefixMiddleware, RequestIdMiddleware
 
 HERE = "tests.unit.http.test_install"
 
@@ -77,7 +77,11 @@ def test_an_incompatible_uvicorn_keeps_its_protocols_and_logs_one_warning(
 
 def test_the_middlewares_are_installed_with_and_without_the_fast_path() -> None:
     for module in (config_module(auto="x"), config_module()):
-        assert [middleware.cls for middleware in install(module)] == [RequestIdMiddleware, PathPrefixMiddleware]
+        assert [middleware.cls for middleware in install(module)] == [
+            RequestIdMiddleware,
+            PathPrefixMiddleware,
+            DrainingMiddleware,
+        ]
 
 
 def test_the_self_test_does_not_change_the_fast_path_of_the_process() -> None:
