@@ -1,6 +1,5 @@
 """Operators that let rows depend on one another's values: found in the graph, because trials can miss them."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -185,7 +184,6 @@ def test_functions_and_branches_are_searched_too() -> None:
 
 
 def quantized(model: bytes, tmp_path: Path) -> bytes:
-    logging.getLogger().setLevel(logging.ERROR)
     quantize_dynamic(onnx.load_model_from_string(model), tmp_path / "q.onnx", weight_type=QuantType.QInt8)
     return (tmp_path / "q.onnx").read_bytes()
 
