@@ -1,11 +1,17 @@
 """Installs the fast path in front of Ray Serve."""
 
 import logging
+import os
+from pathlib import Path
 from typing import Any
 
 from starlette.middleware import Middleware
 
 from modelyard.http.middleware import DrainingMiddleware, PathPrefixMiddleware, RequestIdMiddleware
+from modelyard.http.unix_listener import SOCKETS_FOLDER, listen_beside_ports
+
+EDGE_FOLDER = "MODELYARD_EDGE"
+"""The environment variable with the folder of the edge's files, on a machine that has an edge."""
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +27,7 @@ def install(uvicorn_config: Any = None, protocol: str = PROTOCOL) -> list[Middle
     """
     try:
         # Imported here, because a failing import is one of the failures to catch.
+        import uvicorn  # noqa: PLC0415
         import uvicorn.config  # noqa: PLC0415
 
         from modelyard.http.self_test import self_test  # noqa: PLC0415
@@ -30,4 +37,7 @@ def install(uvicorn_config: Any = None, protocol: str = PROTOCOL) -> list[Middle
         config.HTTP_PROTOCOLS["auto"] = protocol
     except Exception as error:  # noqa: BLE001 - another release of uvicorn may fail in any way; it serves without the fast path
         logger.warning("the HTTP fast path is off, as its self-test failed (%r): requests take the slow path", error)
+    else:
+        if edge := os.environ.get(EDGE_FOLDER):
+            listen_beside_ports(uvicorn.Server, Path(edge, SOCKETS_FOLDER))
     return [Middleware(RequestIdMiddleware), Middleware(PathPrefixMiddleware), Middleware(DrainingMiddleware)]

@@ -1,7 +1,12 @@
 """The launcher, run as Serve runs it: it becomes HAProxy, with the edge's frontends if HAProxy accepts them."""
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import ThreadingUnixStreamServer
+from threading import Thread
 
 import pytest
 
@@ -122,3 +127,38 @@ def test_a_version_query_is_passed_to_haproxy_unchanged(edge: Edge):
     environ = {"MODELYARD_HAPROXY": str(haproxy_binary()), "MODELYARD_EDGE": str(edge.folder)}
     result = subprocess.run([LAUNCHER, "-v"], env=environ, capture_output=True, text=True, check=True)
     assert result.stdout.startswith("HAProxy version")
+
+
+class AtSocket(BaseHTTPRequestHandler):
+    """Answers with `socket`."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("content-length", "6")
+        self.end_headers()
+        self.wfile.write(b"socket")
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@contextmanager
+def listening_at(path: Path) -> Iterator[None]:
+    """A server at a Unix socket."""
+    with ThreadingUnixStreamServer(str(path), AtSocket) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield
+        server.shutdown()
+        thread.join()
+
+
+def test_a_replica_is_reached_at_its_unix_socket_if_it_has_one(edge: Edge):
+    edge.write()
+    (edge.folder / "replicas").mkdir()
+    with backend("port") as with_socket, backend("other") as without:
+        path = edge.link / "replicas" / f"{with_socket.port}.sock"
+        with listening_at(path), edge.running({"churn": [with_socket.port], "iris": [without.port]}):
+            assert edge.fetch("/models/churn/predict").body == b"socket"
+            assert edge.fetch("/models/iris/predict").body == b"other"
+    assert edge.files.haproxy_error() == ""
