@@ -65,7 +65,9 @@ class LoadAdmission:
 
 def _required_first(target: Mapping[str, ServeConfig]) -> list[str]:
     """The models in the order of admission: first those that the server's readiness depends on, since others may be broken."""
-    required = {entry["name"]: entry["required"] for entry in settings_of(target[GATEWAY])["models"]}  # its plain values
+    required = {
+        entry["name"]: entry["required"] for entry in settings_of(target[GATEWAY])["models"]
+    }  # its plain values
     return sorted(target.keys() - {GATEWAY}, key=lambda name: (not required[name], name))
 
 
