@@ -1,6 +1,5 @@
 """The first answer of a model that is not in memory, and what its load costs its neighbours."""
 
-import os
 import shutil
 import sys
 import threading
@@ -36,7 +35,7 @@ def measure(folder: Path, repository: Path, answers: Sequence[Answer], *, rounds
     models = folder / "models"
     neighbours, small = answers[:NEIGHBOURS], answers[NEIGHBOURS : NEIGHBOURS + 200]
     for answer in (*neighbours, *small):
-        shutil.copytree(repository / answer.model, models / answer.model, copy_function=os.link)
+        shutil.copytree(repository / answer.model, models / answer.model)
     large = large_models.make(models)
     rows, details = [], []
     for kind, copies in large.items():

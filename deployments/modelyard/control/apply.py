@@ -71,14 +71,14 @@ class Applier:
         if not allow_removals and (why := removals.withheld(desired.config, self._server, models)):
             raise NeedsConfirmation(why)
         self.rollback.forget_all_but({model.name for model in desired.config.models})
-        actions = planned(desired, running, self.rollback)
-        self._deploy(desired, running)
-        return actions
+        target = _target(desired, running, self.rollback)
+        self._deploy(desired, running, target)
+        return _actions(desired, running, target)
 
-    def _deploy(self, desired: DesiredState, running: Running) -> None:
-        """Deploy as much of the desired state as may load now, if that differs from what runs."""
+    def _deploy(self, desired: DesiredState, running: Running, target: ServeConfig) -> None:
+        """Deploy as much of the target, which is that of the desired state, as may load now, if that differs from what runs."""
         current = running.configs
-        target = self._admission.admit(running, _target(desired, running, self.rollback))
+        target = self._admission.admit(running, target)
         target = moves.with_places_of_before(running, target, self._reaches)
         changes = plan(current, target, pools=running.pool_configs)
         moving = {application["name"] for application in target["leaving"]}
@@ -120,7 +120,7 @@ class Applier:
                     rolled_back.append(name)
         self._good = good
         if self._desired is not None and (rolled_back or self._admission.waiting or moves.over(running, self._reaches)):
-            self._deploy(self._desired, running)
+            self._deploy(self._desired, running, _target(self._desired, running, self.rollback))
         return running, rolled_back
 
     def _is_known_good(self, name: str, details: Mapping[str, Any]) -> bool:
@@ -140,7 +140,10 @@ class Applier:
 
 def planned(desired: DesiredState, running: Running, rollback: Rollback) -> tuple[Action, ...]:
     """The actions that would make what runs match the desired state, without those that are under way."""
-    target = _target(desired, running, rollback)
+    return _actions(desired, running, _target(desired, running, rollback))
+
+
+def _actions(desired: DesiredState, running: Running, target: ServeConfig) -> tuple[Action, ...]:
     pools = moves.pools_without_removed(running, target)
     return plan(running.configs, target, desired.refused, pools=pools)
 

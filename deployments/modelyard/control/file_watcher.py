@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from modelyard.control.desired import ConfigReader, DesiredState
-from modelyard.control.file_stamps import Stamp, config_stamp, repository_stamp
+from modelyard.control.file_stamps import Listings, Stamp, config_stamp, repository_stamp
 
 CHECK_EVERY_S = 0.5
 REPOSITORY_EVERY_S = 1.0
@@ -33,6 +33,7 @@ class FileChecker:
     def __init__(self, desired: ConfigReader, first: DesiredState, now: Callable[[], float] = time.monotonic) -> None:
         self._desired = desired
         self._now = now
+        self._listings = Listings(now)
         self._config = first.config
         self._read: Stamp | None = None
         """As of the last reading. None: the first check reads, because the first reading was made without a stamp."""
@@ -91,12 +92,12 @@ class FileChecker:
 
     def _stamp(self) -> Stamp:
         begun = self._now()
-        config = config_stamp(self._desired.config_dir)
+        config = config_stamp(self._desired.config_dir, self._listings)
         now = self._now()
         self.wait_s = max(CHECK_EVERY_S, (now - begun) / MAX_CPU_SHARE)
         if self.is_changing or now >= self._repository_due_at:
             folders = sorted({model.folder for model in self._config.models})
-            self._repository = repository_stamp(self._config.repository_root, folders)
+            self._repository = repository_stamp(self._config.repository_root, folders, self._listings)
             took_s = self._now() - now
             self._repository_due_at = now + max(REPOSITORY_EVERY_S, took_s / MAX_CPU_SHARE)
         return (config, self._repository)

@@ -31,6 +31,7 @@ class HubView:
         self.settings: dict[str, Mapping[str, Any]] = {}
         """As sent, or else as read. What has not changed is the same object."""
         self.reports: PoolReports = {}
+        """While they do not change, this is the same object."""
         self._has_sent = False
 
     def send(self, settings: Settings) -> None:
@@ -49,7 +50,9 @@ class HubView:
             reported = self._hub.pool_reports()
         except ConnectionError:
             reported = {}
-        self.reports = last_reports(self.reports, reported, running)
+        reports = last_reports(self.reports, reported, running)
+        if reports != self.reports:
+            self.reports = reports
 
     def _receive(self, changes: Mapping[str, SettingsChange | None]) -> None:
         self.settings = {

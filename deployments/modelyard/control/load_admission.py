@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from modelyard.control.catalogue_entries import amend_catalogue, catalogue_of, served_by
+from modelyard.control.catalogue_entries import amend_catalogue, served_by
 from modelyard.control.plan import restarts
-from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, by_name
+from modelyard.control.serve_config import GATEWAY, POOL, ServeConfig, by_name, settings_of
 from modelyard.control.status import Running, deployed
 from modelyard.ray_serve.application import CatalogueEntry
 from modelyard.ray_serve.application_status import reason_of
@@ -65,7 +65,9 @@ class LoadAdmission:
 
 def _required_first(target: Mapping[str, ServeConfig]) -> list[str]:
     """The models in the order of admission: first those that the server's readiness depends on, since others may be broken."""
-    required = {entry.name: entry.required for entry in catalogue_of(target[GATEWAY])}
+    required = {
+        entry["name"]: entry["required"] for entry in settings_of(target[GATEWAY])["models"]
+    }  # its plain values
     return sorted(target.keys() - {GATEWAY}, key=lambda name: (not required[name], name))
 
 

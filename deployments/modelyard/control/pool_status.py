@@ -70,7 +70,7 @@ def _status(
         cold=residencies[name, "COLD"],
         loading=residencies[name, "LOADING"],
         failed=residencies[name, "FAILED"],
-        used_bytes=details.get("used_bytes", 0),
+        used_bytes=details["unfolded"].used_bytes,
         budget_bytes=args["memory"],
         reason=reason_of(seen),
     )

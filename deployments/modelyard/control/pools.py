@@ -51,24 +51,17 @@ def unfold(running: Running, reports: PoolReports, before: Running | None = None
         config = details.get("deployed_app_config")
         if not config:  # Serve is deleting it
             continue
-        view = _PoolView.of(pool, details)
-        if (known := before.pools.get(pool, {}).get("view")) == view:
-            view = known
-        pools[pool] = {
-            **details,
-            "deployed_app_config": _with_models(config, {}),
-            "view": view,
-            "used_bytes": _used_bytes(view, reports),
-        }
-        for model, entry in settings_of(config)["models"].items():
-            last = before.leaving if LEAVING in entry else before.applications
-            seen = _details(model, entry, view, reports, last.get(model))
-            if LEAVING in entry:
-                leaving[model] = seen
-                continue
-            if model in applications:  # it moves into the pool, or has done so and is being deleted
-                leaving.setdefault(model, applications[model])
-            applications[model] = seen
+        view, settings = _PoolView.of(pool, details), settings_of(config)["models"]
+        models = before.pools.get(pool, {}).get("unfolded")
+        if models is None or not models.is_of(view, settings, reports):
+            models = _unfolded(models.view if models and models.view == view else view, settings, reports, before)
+        pools[pool] = {**details, "deployed_app_config": _with_models(config, {}), "unfolded": models}
+        leaving |= models.leaving
+        for model in (
+            models.current.keys() & applications.keys()
+        ):  # it moves into the pool, or Serve is deleting the one alone
+            leaving.setdefault(model, applications[model])
+        applications |= models.current
     return Running(applications, pools, leaving)
 
 
@@ -95,6 +88,33 @@ class _PoolView:
             target=sum(deployment["target_num_replicas"] for deployment in deployments),
             deployed=deployed(details),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Unfolded:
+    """The models of a pool in the form of applications, and what they were made from."""
+
+    view: _PoolView
+    settings: Mapping[str, Any]
+    reports: PoolReports
+    current: dict[str, dict[str, Any]]
+    leaving: dict[str, dict[str, Any]]
+    used_bytes: int
+    """The memory of the models that are resident, in the replica where it is largest."""
+
+    def is_of(self, view: _PoolView, settings: Mapping[str, Any], reports: PoolReports) -> bool:
+        """Whether it would be made from these in the same way. Settings and reports that have not changed are the same objects."""
+        return self.settings is settings and self.reports is reports and self.view == view
+
+
+def _unfolded(view: _PoolView, settings: Mapping[str, Any], reports: PoolReports, before: Running) -> Unfolded:
+    current: dict[str, dict[str, Any]] = {}
+    leaving: dict[str, dict[str, Any]] = {}
+    for model, entry in settings.items():
+        made, last = (leaving, before.leaving) if LEAVING in entry else (current, before.applications)
+        made[model] = _details(model, entry, view, reports, last.get(model))
+    sizes = (sum(model.resident_bytes for model in reports.get(each, {}).values()) for each in view.running)
+    return Unfolded(view, settings, reports, current, leaving, max(sizes, default=0))
 
 
 def last_reports(known: PoolReports, reported: PoolReports, running: Running) -> PoolReports:
@@ -181,12 +201,6 @@ def _is_of(application: ServeConfig, pool: str, entry: Mapping[str, Any]) -> boo
         and settings_of(application) == entry["settings"]
         and all(entry.get(key) == value for key, value in application["pooled"].items())
     )
-
-
-def _used_bytes(view: _PoolView, reports: PoolReports) -> int:
-    """The memory of the models that are resident, in the replica of a pool where it is largest."""
-    each = (sum(model.resident_bytes for model in reports.get(replica, {}).values()) for replica in view.running)
-    return max(each, default=0)
 
 
 def _replicas(details: Mapping[str, Any]) -> list[dict[str, Any]]:

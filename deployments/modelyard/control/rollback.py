@@ -35,7 +35,8 @@ class Rollback:
     def mark_good(self, name: str, config: ServeConfig) -> bool:
         """Note that this configuration answers. The result is whether it is another one than before."""
         is_new = self.good.get(name) != config
-        self.good[name] = config
+        if is_new:  # what has not changed stays the same object: a thousand are compared in each cycle
+            self.good[name] = config
         if name in self.rejected and self.rejected[name].config == config:
             del self.rejected[name]
         return is_new

@@ -1,16 +1,21 @@
 """Which changes of files change the stamp."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from modelyard.control.file_stamps import Stamp, config_stamp, repository_stamp
+from modelyard.control.file_stamps import SETTLED_S, Listings, Stamp, config_stamp, repository_stamp
+from tests.fakes import FakeClock
 
 
 class Files:
     """A configuration, and a repository with the folder of one model."""
 
     def __init__(self, root: Path) -> None:
+        self.clock = FakeClock()
+        self.listings = Listings(self.clock)
         self.config, self.repository = root / "serve_config", root / "model_repository"
         for folder in ("models", "pools"):
             (self.config / folder).mkdir(parents=True)
@@ -18,7 +23,7 @@ class Files:
 
     @property
     def stamp(self) -> Stamp:
-        return config_stamp(self.config), repository_stamp(self.repository, ["churn"])
+        return config_stamp(self.config, self.listings), repository_stamp(self.repository, ["churn"], self.listings)
 
 
 @pytest.fixture
@@ -78,16 +83,69 @@ def test_files_are_seen_down_to_the_deepest_folder_of_a_version(files: Files, de
 
 def test_a_link_that_leads_back_up_ends(files: Files):
     (files.repository / "churn" / "1" / "up").symlink_to(".")
-    assert len(repository_stamp(files.repository, ["churn"])) < 300
+    assert len(repository_stamp(files.repository, ["churn"], files.listings)) < 300
 
 
 def test_a_missing_folder_has_another_stamp_than_an_empty_one(tmp_path: Path):
-    config, repository = tmp_path / "c", tmp_path / "r"
-    missing = repository_stamp(repository, ["churn"])
+    config, repository, listings = tmp_path / "c", tmp_path / "r", Listings()
+    missing = repository_stamp(repository, ["churn"], listings)
     (repository / "churn").mkdir(parents=True)
-    assert repository_stamp(repository, ["churn"]) != missing
-    seen = {config_stamp(config)}
+    assert repository_stamp(repository, ["churn"], listings) != missing
+    seen = {config_stamp(config, listings)}
     for folder in ("models", "pools"):
         (config / folder).mkdir(parents=True)
-        seen.add(config_stamp(config))
+        seen.add(config_stamp(config, listings))
     assert len(seen) == 3
+
+
+@pytest.fixture
+def listed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the folders that are listed from now on."""
+    found: list[str] = []
+    listdir = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: found.append(Path(path).name) or listdir(path))
+    return found
+
+
+def test_a_folder_is_listed_until_its_times_have_been_the_same_for_some_seconds(files: Files, listed: list[str]):
+    for pause_s in (0, SETTLED_S - 1, 1, 1, 100):
+        files.clock.advance(pause_s)
+        listed.clear()
+        stamp = files.stamp
+    assert listed == []
+    (files.repository / "churn" / "2").mkdir()
+    assert files.stamp != stamp
+    assert listed == ["churn", "2"]
+
+
+def test_names_that_come_in_the_same_tick_of_a_coarse_clock_are_seen(files: Files, listed: list[str]):
+    before = files.stamp
+    folder = files.repository / "churn"
+    time = folder.stat().st_mtime_ns
+    (folder / "2").mkdir()
+    os.utime(folder, ns=(time, time))
+    assert files.stamp != before
+
+
+def test_a_name_that_comes_under_an_old_time_is_seen(files: Files):
+    """As with `rsync --archive`, which sets the folder's time afterwards."""
+    folder = files.repository / "churn"
+    time = folder.stat().st_mtime_ns
+    for pause_s in (0, SETTLED_S, 1):
+        files.clock.advance(pause_s)
+        before = files.stamp
+    (folder / "2").mkdir()
+    os.utime(folder, ns=(time, time))
+    assert files.stamp != before
+
+
+def test_a_folder_that_cannot_be_listed_has_another_stamp(files: Files, monkeypatch: pytest.MonkeyPatch):
+    before = files.stamp
+
+    def fail(_: object) -> list[str]:
+        raise PermissionError(errno.EACCES, "no")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "listdir", fail)
+        assert files.stamp != before
+    assert files.stamp == before
