@@ -53,8 +53,10 @@ def unfold(running: Running, reports: PoolReports, before: Running | None = None
             continue
         view, settings = _PoolView.of(pool, details), settings_of(config)["models"]
         models = before.pools.get(pool, {}).get("unfolded")
+        if models is not None and models.view == view:
+            view = models.view
         if models is None or not models.is_of(view, settings, reports):
-            models = _unfolded(models.view if models and models.view == view else view, settings, reports, before)
+            models = _unfolded(view, settings, reports, before)
         pools[pool] = {**details, "deployed_app_config": _with_models(config, {}), "unfolded": models}
         leaving |= models.leaving
         for model in (
@@ -103,8 +105,8 @@ class Unfolded:
     """The memory of the models that are resident, in the replica where it is largest."""
 
     def is_of(self, view: _PoolView, settings: Mapping[str, Any], reports: PoolReports) -> bool:
-        """Whether it would be made from these in the same way. Settings and reports that have not changed are the same objects."""
-        return self.settings is settings and self.reports is reports and self.view == view
+        """Whether it was made from these. What has not changed is the same object."""
+        return self.view is view and self.settings is settings and self.reports is reports
 
 
 def _unfolded(view: _PoolView, settings: Mapping[str, Any], reports: PoolReports, before: Running) -> Unfolded:
