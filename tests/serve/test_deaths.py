@@ -105,6 +105,15 @@ def lost(server: Server, what: int, request_id: str) -> None:
     server.wait_for(lambda: server.responds("ends", {"instances": [1]}), what="another replica")
 
 
+def deaths(server: Server, model: str, reason: str) -> str:
+    """The value of `model_replica_deaths_total`. The control process sends its counts to the hub now and then."""
+    exposed = requests.get(f"http://127.0.0.1:{server.project.metrics_port}/metrics", timeout=30).text
+    sample = re.search(
+        rf'^model_replica_deaths_total\{{model="{model}",reason="{reason}"\}} (.+)$', exposed, re.MULTILINE
+    )
+    return sample[1] if sample else "none"
+
+
 def test_a_death_is_reported_with_its_reason_and_request_and_the_log_has_the_cause(fresh: Server) -> None:
     fresh.project.add_python("ends", ENDS)
     fresh.project.configure("ends", "runtime: python:model:Model\ntrusted: true\nretry: never\n")
@@ -124,9 +133,10 @@ def test_a_death_is_reported_with_its_reason_and_request_and_the_log_has_the_cau
     assert "ends: 2 replicas have died within a day" in shown
     (entry,) = json.loads(fresh.command("requests", "--id", "killed-15", "-o", "json").stdout)
     assert (entry["code"], entry["outcome"]) == ("error", "ReplicaLost")
-    exposed = requests.get(f"http://127.0.0.1:{fresh.project.metrics_port}/metrics", timeout=30).text
-    assert 'model_replica_deaths_total{model="ends",reason="exit"} 1.0' in exposed
-    assert 'model_replica_deaths_total{model="ends",reason="signal"} 1.0' in exposed
+    for reason in ("exit", "signal"):
+        fresh.wait_for(
+            lambda reason=reason: deaths(fresh, "ends", reason) == "1.0", what=f"the death by {reason} to be counted"
+        )
 
 
 def test_a_stopped_replica_is_not_reported_as_a_death(fresh: Server) -> None:

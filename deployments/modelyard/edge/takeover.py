@@ -51,6 +51,12 @@ def render_forward_rules() -> str:
 def render_newest_backends() -> str:
     """The backends for forwarded requests. Each connection is used once: see edge/retries.py."""
     return "".join(
-        f"backend {each.backend} from edge\n    http-reuse never\n    server {NEWEST_SERVER} {each.path} send-proxy-v2\n"
+        f"""\
+backend {each.backend} from edge
+    # Each connection is used once: never for another client, and not for the client's next request.
+    http-reuse never
+    option http-server-close
+    server {NEWEST_SERVER} {each.path} send-proxy-v2
+"""
         for each in NEWEST.values()
     )

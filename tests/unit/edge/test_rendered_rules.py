@@ -55,7 +55,11 @@ def test_clients_connections_and_forwarded_ones_have_the_same_limit():
 def test_the_newest_process_is_a_backend_for_each_port():
     for name in ("http", "grpc"):
         lines = section(f"edge_newest_{name}")
-        assert lines[1:3] == ["http-reuse never", f'server newest "unix@${{MODELYARD_EDGE}}/{name}.sock" send-proxy-v2']
+        assert lines[2:5] == [
+            "http-reuse never",
+            "option http-server-close",
+            f'server newest "unix@${{MODELYARD_EDGE}}/{name}.sock" send-proxy-v2',
+        ]
 
 
 def test_a_replaced_process_forwards_before_any_other_rule():

@@ -1,5 +1,7 @@
 """A replica that dies or freezes: clients get another replica's response, or an error in time; never a closed connection."""
 
+import contextlib
+import http.client
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -81,6 +83,22 @@ def test_a_request_too_large_for_the_buffer_is_not_sent_again_and_gets_503(
         response = fetch(edge, b"DIE" + LARGE)
         assert (response.status, response.headers["retry-after"]) == (503, "1")
         assert sum(each.asked for each in replicas) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "body"), [("frail", b"DIE"), ("churn", b"DIE" + LARGE)], ids=["retry-never", "large"]
+)
+def test_the_next_request_of_a_connection_gets_503_too_if_its_replica_dies(
+    edge: Edge, churn: Churn, model: str, body: bytes
+) -> None:
+    with churn(1), contextlib.closing(http.client.HTTPConnection("127.0.0.1", edge.port, PATIENCE_S)) as connection:
+        statuses = []
+        for each in (body.removeprefix(b"DIE"), body):
+            connection.request("POST", f"/models/{model}/predict", each)
+            response = connection.getresponse()
+            response.read()
+            statuses.append(response.status)
+    assert statuses == [200, 503]
 
 
 def test_a_large_request_is_answered_as_any(edge: Edge, churn: Churn) -> None:
