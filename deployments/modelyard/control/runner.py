@@ -70,7 +70,7 @@ class Runner:
 
     def run(self) -> None:
         """Serve until `stop` is set. Raises NodeDied, ConnectionError, and what else prevents the start."""
-        pusher = Pusher(self._metrics.snapshot, HubClient())
+        pusher = Pusher(lambda: {"": self._metrics.snapshot()}, HubClient())
         with self._node.connect() as client:
             try:
                 hub.start(self._node.hub)

@@ -36,6 +36,10 @@ HEAD_NODE_RESOURCE = "node:__internal_head__"
 """Only the head node has this resource. The actor runs there because Prometheus knows that address."""
 CALL_TIMEOUT_S = 5.0
 SAVE_INTERVAL_S = 1.0
+MAX_SAVE_SHARE = 0.02
+"""Of the time in which the state is written. If the hub dies, only the last counts of processes that have ended since are lost."""
+EXPIRE_INTERVAL_S = 30.0
+"""A fraction of the times after which processes and versions expire (`telemetry.metrics.aggregator`)."""
 MAX_CONCURRENT_CALLS = 100_000
 """Each process has one open call, which waits for a refresh request."""
 
@@ -67,15 +71,18 @@ class Hub:
         self._recent = RecentTraffic()
         self._started = time.time()
         self._refreshes = RefreshRequests(last_id=time.time_ns())
-        self._saved_at = 0.0
+        self._saved_at = self._expired_at = 0.0
+        self._save_s = 0.0
+        """Duration of the last one."""
         self._pool_reports: RecentReports[dict[str, Any]] = RecentReports(first_version=time.time_ns())
         self._lock = threading.Lock()  # scrapes run in other threads
         listen(config.host, config.port, metrics_app(self._read))
 
-    async def push(self, push: Push) -> None:
-        """Merge a snapshot."""
-        self._apply(push)
-        await self._refreshes.notify_pushed()
+    async def push(self, push: Push) -> bool:
+        """See `MetricsAggregator.apply`."""
+        if stored := self._apply(push):
+            await self._refreshes.notify_pushed()
+        return stored
 
     async def refresh_after(self, known_id: int) -> int:
         """See RefreshRequests.wait_after."""
@@ -91,15 +98,18 @@ class Hub:
             self._save(now)  # before the totals are returned, see `_read`
             return self._aggregator.model_totals(models, now)
 
-    def _apply(self, push: Push) -> None:
+    def _apply(self, push: Push) -> bool:
         with self._lock:
             now = time.monotonic()
-            self._aggregator.apply(push, now)
-            if now - self._saved_at > SAVE_INTERVAL_S:
+            stored = self._aggregator.apply(push, now)
+            if now - self._expired_at > EXPIRE_INTERVAL_S:
+                self._expired_at = now
                 self._aggregator.expire(now)
+            if now - self._saved_at > max(SAVE_INTERVAL_S, self._save_s / MAX_SAVE_SHARE):
                 self._save(now)
             if self._recent.is_due(now):
                 self._recent.add_sample(self._aggregator.totals(), now)
+            return stored
 
     def set_settings(self, settings: Settings) -> dict[str, int]:
         """Let applications have exactly these settings. Returns their versions by application."""
@@ -124,6 +134,10 @@ class Hub:
             self._pool_reports.remove(replica)
         else:
             self._pool_reports.add(replica, models)
+
+    def renew_pool_report(self, replica: str) -> bool:
+        """The last report of this replica is still right. Returns False if the hub does not have it."""
+        return self._pool_reports.renew(replica)
 
     def pool_reports(self, known: int) -> tuple[int, Reports | None]:
         """The last report of each replica of a pool; see `RecentReports.since`."""
@@ -155,6 +169,7 @@ class Hub:
             hub_state.write(self._config.metrics_file, self._aggregator)
         except OSError as error:
             log.warning("the hub cannot write %s: %s", self._config.metrics_file, error)
+        self._save_s = time.monotonic() - now
 
 
 def start(config: HubConfig) -> None:
@@ -183,9 +198,10 @@ class HubClient:
         self._reports: tuple[int, Reports] = (0, {})
         """With their version."""
 
-    def push(self, push: Push) -> None:
+    def push(self, push: Push) -> bool:
         """See `pusher.SnapshotSink`."""
-        self._call("push", push)
+        stored: bool = self._call("push", push)
+        return stored
 
     def on_refresh(self, known_id: int, callback: Callable[[int], None]) -> None:
         """See `pusher.SnapshotSink`."""
@@ -215,6 +231,11 @@ class HubClient:
     def report_pool(self, replica: str, models: dict[str, Any] | None) -> None:
         """See Hub."""
         self._call("report_pool", replica, models)
+
+    def renew_pool_report(self, replica: str) -> bool:
+        """See Hub."""
+        renewed: bool = self._call("renew_pool_report", replica)
+        return renewed
 
     def pool_reports(self) -> Reports:
         """The last report of each replica of a pool. While they do not change, this is the same object."""

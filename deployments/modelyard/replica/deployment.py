@@ -23,14 +23,14 @@ from modelyard.ray_serve.hub import HubClient
 from modelyard.ray_serve.loopback import keep_on_loopback
 from modelyard.replica.health import check_calls
 from modelyard.replica.load_meter import LoadMeter
-from modelyard.replica.metrics import with_memory
+from modelyard.replica.metrics import memory_snapshot
 from modelyard.replica.model_server import ModelServer, load_versions
 from modelyard.replica.process_files import open_files, replica_id
 from modelyard.replica.process_memory import HeapTrimmer, limit_memory, tune_gc
 from modelyard.replica.watchdog import Watchdog
 from modelyard.runtimes.operator_code.folder import COPIES
 from modelyard.telemetry.metrics.pusher import Pusher
-from modelyard.telemetry.metrics.snapshot import MetricsSnapshot
+from modelyard.telemetry.metrics.snapshot import Parts
 from modelyard.tensors import Signature
 
 SWITCH_INTERVAL_S = 0.0005
@@ -71,10 +71,10 @@ class ModelReplica:
         )
         FAST_PATH.body_budget.released = HeapTrimmer(loop).schedule
 
-        def snapshot() -> MetricsSnapshot:
-            return with_memory(server.snapshot(), spec.name)
+        def parts() -> Parts:
+            return {spec.name: server.snapshot(), "": memory_snapshot(spec.name)}
 
-        self._pusher = Pusher(snapshot, HubClient())
+        self._pusher = Pusher(parts, HubClient())
         self._pusher.start()
         self._watchdog = Watchdog(server.watched(), end_process=self._exits.stuck, rearm=self._exits.end_later)
         self._watchdog.start()

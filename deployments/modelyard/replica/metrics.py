@@ -13,12 +13,23 @@ from modelyard.telemetry.trace_sampling import TracedRequest
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-def mark_traced(versions: Mapping[int, RunningVersion], traces: Iterable[tuple[str, TracedRequest]]) -> None:
-    """Add exemplars for traced requests, by trace id, to the histogram of request durations."""
+def mark_traced(versions: Mapping[int, RunningVersion], traces: Iterable[tuple[str, TracedRequest]]) -> bool:
+    """Add exemplars for traced requests, by trace id, to the histogram of request durations. Returns whether there were any."""
+    marked = False
     for trace_id, traced in traces:
         line = traced.record
         if traced.queue_end_s is not None:
             versions[int(line.version)].counts.request.set_exemplar(Exemplar(line.at, line.total_s, trace_id))
+            marked = True
+    return marked
+
+
+def has_changed(versions: Mapping[int, RunningVersion]) -> bool:
+    """Whether requests were counted since this was last called. Call it before the counts are read."""
+    changed = [version.counts for version in versions.values() if version.counts.changed]
+    for counts in changed:
+        counts.changed = False
+    return bool(changed)
 
 
 def model_snapshot(spec: ModelSpec, versions: Mapping[int, RunningVersion], *, running: bool = True) -> MetricsSnapshot:
@@ -38,10 +49,9 @@ def model_snapshot(spec: ModelSpec, versions: Mapping[int, RunningVersion], *, r
     return MetricsSnapshot(totals, gauges, exemplars)
 
 
-def with_memory(snapshot: MetricsSnapshot, model: str) -> MetricsSnapshot:
-    """The same with the memory of this process, which serves this model alone."""
-    gauges = {**snapshot.gauges, (MEMORY.name, model): resident_bytes()}
-    return MetricsSnapshot(snapshot.totals, gauges, snapshot.exemplars)
+def memory_snapshot(application: str) -> MetricsSnapshot:
+    """The memory of this process, which serves this application alone."""
+    return MetricsSnapshot(Totals(), {(MEMORY.name, application): resident_bytes()})
 
 
 def resident_bytes() -> int:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Future
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from modelyard.config.server_spec import TracingSpec
@@ -12,7 +13,7 @@ from modelyard.ray_serve.application import ModelArgs, ModelSettings
 from modelyard.replica.dispatch import Dispatch
 from modelyard.replica.health import stuck_call, within_load_timeout
 from modelyard.replica.loading import start_loading
-from modelyard.replica.metrics import mark_traced, model_snapshot
+from modelyard.replica.metrics import has_changed, mark_traced, model_snapshot
 from modelyard.replica.watchdog import GRACE_S, WatchedScheduler
 from modelyard.telemetry.metrics.snapshot import MetricsSnapshot
 from modelyard.telemetry.request_log import RequestLog, RequestLogConfig
@@ -69,6 +70,10 @@ class ModelServer:
         self.dispatch = Dispatch(args.spec, args.runtime, self._versions)
         """The model's paths, in every protocol."""
         self._closed = False
+        self._snapshot: MetricsSnapshot | None = None
+        self._shown: list[int] = []
+        """The gauges when it was made."""
+        self._snapshot_lock = Lock()
 
     def configure(self, settings: ModelSettings) -> None:
         """Apply settings, to requests that wait too.
@@ -113,11 +118,7 @@ class ModelServer:
     @property
     def requests(self) -> int:
         """Requests that have ended, rejected ones too, since the model was loaded."""
-        total = 0
-        for version in self._versions.values():
-            for by_code in version.counts.codes.values():
-                total += sum(by_code.values())
-        return total
+        return sum([version.counts.requests for version in self._versions.values()])
 
     def watched(self) -> list[WatchedScheduler]:
         """What the watchdog watches. Another list after `configure`."""
@@ -133,14 +134,26 @@ class ModelServer:
         return stuck_call(running_s, self.spec.limits.timeout_s)
 
     def snapshot(self) -> MetricsSnapshot:
-        """The model's metrics, all since it was loaded. Writes the request log and the traces. Callable in any thread.
+        """The model's metrics, all since it was loaded; the same object while they do not change.
+
+        Writes the request log and the traces. Callable in any thread.
 
         After `close` there are only totals: add them to those of the process once, behind the last request.
         """
-        self._log.flush()
-        if self._tracing is not None:
-            mark_traced(self._versions, self._tracing.flush())
-        return model_snapshot(self.spec, self._versions, running=not self._closed)
+        with self._snapshot_lock:
+            self._log.flush()
+            marked = self._tracing is not None and mark_traced(self._versions, self._tracing.flush())
+            counted = has_changed(self._versions)
+            if counted or marked or self._snapshot is None or self._gauges() != self._shown:
+                self._shown = self._gauges()
+                self._snapshot = model_snapshot(self.spec, self._versions, running=not self._closed)
+            return self._snapshot
+
+    def _gauges(self) -> list[int]:
+        gauges = [self._closed, self.spec.limits.queue]
+        for version in self._versions.values():
+            gauges += version.scheduler.in_flight, version.scheduler.queued
+        return gauges
 
     async def drained(self) -> None:
         """Return when no request is open. The caller has made sure that no further one begins."""

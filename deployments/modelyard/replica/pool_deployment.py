@@ -27,7 +27,7 @@ from modelyard.replica.deployment import SWITCH_INTERVAL_S
 from modelyard.replica.dispatch import Dispatch
 from modelyard.replica.health import check_calls
 from modelyard.replica.load_meter import LoadMeter
-from modelyard.replica.metrics import with_memory
+from modelyard.replica.metrics import memory_snapshot
 from modelyard.replica.model_server import ModelServer, load_versions
 from modelyard.replica.pool import Pool
 from modelyard.replica.pool_dispatch import PoolDispatch
@@ -42,7 +42,7 @@ from modelyard.residency.heap import fix_mmap_threshold
 from modelyard.residency.measure import allocated_bytes
 from modelyard.runtimes.process import PROCESS
 from modelyard.telemetry.metrics.pusher import Pusher
-from modelyard.telemetry.metrics.snapshot import MetricsSnapshot
+from modelyard.telemetry.metrics.snapshot import Parts
 from modelyard.tensors import Signature
 
 MAX_STUCK_CALLS = 8
@@ -89,8 +89,8 @@ class PoolReplica:
         self._dispatch.open(FAST_PATH, self._meter)
         FAST_PATH.body_budget.released = HeapTrimmer(loop).schedule
 
-        def snapshot() -> MetricsSnapshot:
-            return with_memory(pool.metrics.snapshot(), pool_args.application)
+        def parts() -> Parts:
+            return {**pool.metrics.parts(), pool_args.application: memory_snapshot(pool_args.application)}
 
         def reports() -> dict[str, ModelReport]:
             return pool.metrics.marked(pool.reports())
@@ -98,7 +98,7 @@ class PoolReplica:
         pool.metrics.args = pool_args
         hub = HubClient()
         self._reporter = PoolReporter(replica_id(), reports, hub, loop)
-        self._pusher = Pusher(snapshot, hub)
+        self._pusher = Pusher(parts, hub)
         self._pusher.start()
         self._watchdog = Watchdog([], end_process=self._exits.stuck, rearm=self._exits.end_later)
         self._watchdog.start()

@@ -1,8 +1,9 @@
 """The metrics of a pool's replica: its own, and those of its models, which outlive each load of a model."""
 
+import time
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from modelyard.ray_serve.application import PoolArgs
@@ -20,7 +21,30 @@ from modelyard.telemetry.metrics.declarations import (
     POOL_RESIDENT,
     RESIDENCIES,
 )
-from modelyard.telemetry.metrics.snapshot import Exemplar, Key, MetricsSnapshot, Totals
+from modelyard.telemetry.metrics.snapshot import Exemplar, Key, MetricsSnapshot, Parts, Totals
+
+
+@dataclass(frozen=True, slots=True)
+class _PartSource:
+    """What the metrics of a model are made of."""
+
+    snapshots: Sequence[MetricsSnapshot]
+    """Of the model in memory, and the counts of earlier loads."""
+    loads: int
+    evictions: int
+    resident_bytes: int | None
+
+    def part(self, name: str) -> MetricsSnapshot:
+        totals = Totals({(MODEL_LOADS.name, name): self.loads, (MODEL_EVICTIONS.name, name): self.evictions})
+        gauges: dict[Key, float] = {}
+        exemplars: dict[Key, Mapping[int, Exemplar]] = {}
+        for each in self.snapshots:
+            totals.add(each.totals)
+            gauges.update(each.gauges)
+            exemplars.update(each.exemplars)
+        if self.resident_bytes is not None:
+            gauges[MODEL_RESIDENT.name, name] = self.resident_bytes
+        return MetricsSnapshot(totals, gauges, exemplars)
 
 
 class PoolMetrics:
@@ -32,8 +56,12 @@ class PoolMetrics:
         self._had_requests: set[str] = set()
         self._reports: Mapping[str, ModelReport] = {}
         self._servers: set[ModelServer] = set()
-        self._retired = Totals()
-        """Of models that are no longer in memory: a total never decreases."""
+        self._used: set[ModelServer] = set()
+        """Those that have had a request."""
+        self._retired: dict[str, MetricsSnapshot] = {}
+        """By model, of loads that have ended: a total never decreases."""
+        self._parts: dict[str, tuple[_PartSource, MetricsSnapshot]] = {}
+        """The last part of each model."""
         self._lock = Lock()
         self.loads: Counter[str] = Counter()
         self.evictions: Counter[str] = Counter()
@@ -49,9 +77,13 @@ class PoolMetrics:
         final = server.snapshot()
         with self._lock:
             self._servers.discard(server)
+            self._used.discard(server)
             if server.requests:
-                self._retired.add(final.totals)
-                self._had_requests.add(server.spec.name)
+                name, totals = server.spec.name, Totals()
+                for each in (*filter(None, [self._retired.get(name)]), final):
+                    totals.add(each.totals)
+                self._retired[name] = MetricsSnapshot(totals, {})
+                self._had_requests.add(name)
 
     def loaded(self, model: str) -> None:
         """A load has completed."""
@@ -76,40 +108,45 @@ class PoolMetrics:
         self._reports = reports
         return {**reports, **{name: replace(reports[name], had_requests=True) for name in found}}
 
-    def snapshot(self) -> MetricsSnapshot:
-        """All metrics. Callable in any thread."""
-        totals = Totals()
-        gauges: dict[Key, float] = {}
-        exemplars: dict[Key, Mapping[int, Exemplar]] = {}
+    def parts(self) -> Parts:
+        """All metrics, by model; a part is the same object while it does not change. For one thread, which may be any."""
         with self._lock:
-            totals.add(self._retired)
-            used = [server for server in self._servers if server.requests]
-            for server in used:
-                one = server.snapshot()
-                totals.add(one.totals)
-                gauges.update(one.gauges)
-                exemplars.update(one.exemplars)
-            shown = self._had_requests | {server.spec.name for server in used}
-        self._add_models(shown, totals, gauges)
+            self._used.update([server for server in self._servers - self._used if server.requests])
+            self._had_requests.update([server.spec.name for server in self._used])
+            retired, used = dict(self._retired), list(self._used)
+            found: dict[str, list[MetricsSnapshot]] = {name: [] for name in self._had_requests}
+        for name, counts in retired.items():
+            found[name].append(counts)
+        for server in used:  # without the lock, which `retire` waits for on the event loop
+            found[server.spec.name].append(server.snapshot())
+        parts = {name: self._model_part(name, snapshots) for name, snapshots in found.items()}
         if self.args is not None:
-            self._add_pool(self.args, totals, gauges)
-        return MetricsSnapshot(totals, gauges, exemplars)
+            parts[""] = self._pool_part(self.args)
+        return parts
 
-    def _add_models(self, names: set[str], totals: Totals, gauges: dict[Key, float]) -> None:
-        reports = self._reports
-        for name in names:
-            totals.counters[MODEL_LOADS.name, name] = self.loads[name]
-            totals.counters[MODEL_EVICTIONS.name, name] = self.evictions[name]
-            if (report := reports.get(name)) is not None:
-                gauges[MODEL_RESIDENT.name, name] = report.resident_bytes
+    def _model_part(self, name: str, snapshots: Sequence[MetricsSnapshot]) -> MetricsSnapshot:
+        report = self._reports.get(name)
+        source = _PartSource(
+            snapshots, self.loads[name], self.evictions[name], None if report is None else report.resident_bytes
+        )
+        known, part = self._parts.get(name, (None, None))
+        if part is None or known != source:
+            part = source.part(name)
+            self._parts[name] = source, part
+            time.sleep(0)  # let the event loop run, which waits 0.5 ms for a thread that keeps the interpreter's lock
+        return part
 
-    def _add_pool(self, args: PoolArgs, totals: Totals, gauges: dict[Key, float]) -> None:
+    def _pool_part(self, args: PoolArgs) -> MetricsSnapshot:
         reports = [*self._reports.values()]
         residencies = Counter(report.residency.lower() for report in reports)
-        for residency in RESIDENCIES:
-            gauges[POOL_MODELS.name, args.name, residency] = residencies[residency]
+        gauges: dict[Key, float] = {
+            (POOL_MODELS.name, args.name, residency): residencies[residency] for residency in RESIDENCIES
+        }
         gauges[POOL_RESIDENT.name, args.name] = sum(report.resident_bytes for report in reports)
         gauges[POOL_BUDGET.name, args.name] = args.memory
-        totals.counters[POOL_LOADS.name, args.name] = self._loads
-        totals.counters[POOL_EVICTIONS.name, args.name] = self._evictions
-        totals.counters[POOL_REJECTED.name, args.name] = self._rejected
+        counters: dict[Key, int] = {
+            (POOL_LOADS.name, args.name): self._loads,
+            (POOL_EVICTIONS.name, args.name): self._evictions,
+            (POOL_REJECTED.name, args.name): self._rejected,
+        }
+        return MetricsSnapshot(Totals(counters), gauges)

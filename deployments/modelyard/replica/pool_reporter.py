@@ -23,6 +23,9 @@ class ReportSink(Protocol):
     def report_pool(self, replica: str, models: dict[str, ModelReport] | None) -> None:
         """Replace the report of this replica. May raise."""
 
+    def renew_pool_report(self, replica: str) -> bool:
+        """The last report is still right. Returns False if the hub does not have it. May raise."""
+
 
 class PoolReporter:
     """Created and called on the event loop; sends from another thread."""
@@ -40,6 +43,8 @@ class PoolReporter:
         self._loop = loop
         self._changed = asyncio.Event()
         self._failing = False
+        self._reported: dict[str, ModelReport] | None = None
+        """The last report that the hub has stored."""
         self._task = loop.create_task(self._run())
 
     def report_soon(self) -> None:
@@ -66,8 +71,12 @@ class PoolReporter:
             took_s = self._loop.time() - begun
 
     def _send(self, models: dict[str, ModelReport] | None) -> None:
+        reported, self._reported = self._reported, None
         try:
-            self._hub.report_pool(self._replica, models)
+            # A report of a thousand models is a hundred kilobytes.
+            if models is None or models != reported or not self._hub.renew_pool_report(self._replica):
+                self._hub.report_pool(self._replica, models)
+            self._reported = models
         except Exception as error:  # noqa: BLE001 - serving goes on whatever the hub's failure is, and the next report tries again
             if not self._failing:
                 log.warning("cannot report the models of this pool to the metrics hub (%r)", error)

@@ -57,16 +57,19 @@ class RequestRecorder:
             self._sample(context, outcome, total_s, queue_s, batch)
         self._request(total_s)
         self._queue(queue_s)
+        self._counters.changed = True
 
     def request_rejected(self, context: RequestContext, outcome: str, total_s: float) -> None:
         """See `Recorder`."""
         self._codes[CODES.get(outcome, "error")] += 1
         self._sample(context, outcome, total_s, None, None)
+        self._counters.changed = True
 
     def batch_ended(self, rows: int, seconds: float) -> None:
         """See `Recorder`."""
         self._compute(seconds)
         self._batch(rows)
+        self._counters.changed = True
 
     def _sample(
         self, context: RequestContext, outcome: str, total_s: float, queue_s: float | None, batch: BatchTimes | None

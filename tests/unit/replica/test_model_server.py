@@ -188,3 +188,38 @@ def test_a_load_that_fails_leaves_no_thread(tmp_path: Path) -> None:
         await until(lambda: not model_threads() - before)
 
     run(test)
+
+
+def test_a_snapshot_is_the_same_object_until_something_is_counted(tmp_path: Path) -> None:
+    """It is then not sent again; see `Pusher`."""
+
+    async def test() -> None:
+        model = FakeModel()
+        one = server(tmp_path, model)
+        one.configure(ModelSettings.of(ModelSpec(name="m"), 1))
+
+        def is_new() -> bool:
+            before = one.snapshot()
+            return one.snapshot() is not before
+
+        assert not is_new()
+        model.hold()
+        asked = asyncio.ensure_future(predict(one.dispatch))
+        seen = [one.snapshot()]
+        await asyncio.to_thread(model.entered)
+        await until(lambda: one.in_flight == 1)
+        seen.append(one.snapshot())
+        model.release()
+        assert await asked == 200
+        await until(lambda: one.in_flight == 0)
+        seen.append(one.snapshot())
+        one.configure(ModelSettings.of(ModelSpec.model_validate({"name": "m", "limits": {"queue": 7}}), 1))
+        seen.append(one.snapshot())
+        assert not is_new()
+        one.close()
+        seen.append(one.snapshot())
+        assert len({id(each) for each in seen}) == len(seen)
+        ok = (REQUESTS.name, "m", "1", "ok", "predict")
+        assert [each.totals.counters[ok] for each in seen] == [0, 0, 1, 1, 1]
+
+    run(test)

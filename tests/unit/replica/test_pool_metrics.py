@@ -8,7 +8,7 @@ from modelyard.ray_serve.pool_report import ModelReport
 from modelyard.replica.model_server import ModelServer
 from modelyard.replica.pool_metrics import PoolMetrics
 from modelyard.telemetry.metrics.declarations import REQUESTS
-from modelyard.telemetry.metrics.snapshot import MetricsSnapshot, Totals
+from modelyard.telemetry.metrics.snapshot import Key, MetricsSnapshot, Totals, complete
 
 
 def pool_args(tmp_path: Any) -> PoolArgs:
@@ -23,7 +23,11 @@ class FakeServer:
         self.requests = requests
 
     def snapshot(self) -> MetricsSnapshot:
-        return MetricsSnapshot(Totals({(REQUESTS.name, self.spec.name, "1", "ok", "predict"): self.requests}), {}, {})
+        return MetricsSnapshot(Totals({requests_of(self.spec.name): self.requests}), {}, {})
+
+
+def requests_of(name: str) -> Key:
+    return (REQUESTS.name, name, "1", "ok", "predict")
 
 
 def server(name: str, requests: int) -> ModelServer:
@@ -31,11 +35,11 @@ def server(name: str, requests: int) -> ModelServer:
 
 
 def counters(metrics: PoolMetrics, start: str) -> dict[tuple[str, ...], int]:
-    return {key: count for key, count in metrics.snapshot().totals.counters.items() if key[0].startswith(start)}
+    return {key: count for key, count in complete(metrics.parts()).totals.counters.items() if key[0].startswith(start)}
 
 
 def gauges(metrics: PoolMetrics, start: str) -> dict[tuple[str, ...], float]:
-    return {key: value for key, value in metrics.snapshot().gauges.items() if key[0].startswith(start)}
+    return {key: value for key, value in complete(metrics.parts()).gauges.items() if key[0].startswith(start)}
 
 
 def test_a_pool_has_its_memory_and_the_number_of_its_models(tmp_path):
@@ -80,7 +84,7 @@ def test_a_model_without_a_request_has_no_series():
     metrics.loaded("a")
     metrics.add(server("a", 0))
     assert metrics.marked({"a": ModelReport("RESIDENT", "1", resident_bytes=9)})["a"].had_requests is False
-    snapshot = metrics.snapshot()
+    snapshot = complete(metrics.parts())
     assert (snapshot.totals.counters, dict(snapshot.gauges)) == ({}, {})
 
 
@@ -103,3 +107,28 @@ def test_a_model_has_series_from_its_first_request_on_also_when_it_is_cold_again
     metrics.marked({})
     assert counters(metrics, "model_"), "a counter does not decrease when its model is removed"
     assert gauges(metrics, "model_") == {}
+
+
+def test_the_metrics_of_a_model_are_the_same_object_until_they_change():
+    metrics = PoolMetrics()
+    busy, idle = FakeServer("busy", 1), FakeServer("idle", 1)
+    for each in (busy, idle):
+        metrics.add(cast(ModelServer, each))
+    before = metrics.parts()
+    busy.requests = 2
+    after = metrics.parts()
+    assert (after["busy"] is before["busy"], after["idle"] is before["idle"]) == (False, True)
+    metrics.marked({"idle": ModelReport("RESIDENT", "1", resident_bytes=9)})
+    assert metrics.parts()["idle"].gauges == {("model_resident_bytes", "idle"): 9}
+    metrics.loaded("idle")
+    assert metrics.parts()["idle"].totals.counters[("model_loads_total", "idle")] == 1
+
+
+def test_the_requests_of_a_model_are_those_of_all_its_loads():
+    metrics = PoolMetrics()
+    for requests in (1, 2, 4):
+        loaded = server("a", requests)
+        metrics.add(loaded)
+        metrics.retire(loaded)
+    metrics.add(server("a", 8))
+    assert counters(metrics, "inference_")[requests_of("a")] == 15

@@ -17,9 +17,19 @@ class Hub:
 
     def __init__(self) -> None:
         self.reports: list[dict[str, ModelReport] | None] = []
-        self.attempts = 0
-        self.down = False
+        self.attempts = self.renewals = 0
+        self.down = self.has_restarted = False
         self.on_report: Callable[[], object] = lambda: None
+
+    def renew_pool_report(self, replica: str) -> bool:
+        assert replica == "replica-1"
+        if self.down:
+            self.attempts += 1
+            raise ConnectionError("the hub is down")
+        if self.has_restarted:
+            return False
+        self.renewals += 1
+        return True
 
     def report_pool(self, replica: str, models: dict[str, ModelReport] | None) -> None:
         assert replica == "replica-1"
@@ -69,12 +79,22 @@ async def pass_until(clock: FakeClock, condition: Callable[[], object], step_s: 
     raise AssertionError("the condition never held")
 
 
-def test_a_report_is_repeated_without_a_change() -> None:
+def test_a_report_is_renewed_without_a_change() -> None:
     async def test(reporter: PoolReporter, hub: Hub, clock: FakeClock, models: dict[str, ModelReport]) -> None:
         begun = clock.now
+        await pass_until(clock, lambda: hub.renewals == 2)
+        assert hub.reports == [models]
+        assert clock.now - begun >= 3 * REPEAT_S
+
+    run(test)
+
+
+def test_a_hub_that_has_been_started_again_gets_the_report_again() -> None:
+    async def test(reporter: PoolReporter, hub: Hub, clock: FakeClock, models: dict[str, ModelReport]) -> None:
+        await pass_until(clock, lambda: hub.renewals == 1)
+        hub.has_restarted = True
         await pass_until(clock, lambda: len(hub.reports) == 2)
         assert hub.reports == [models, models]
-        assert clock.now - begun >= 2 * REPEAT_S
 
     run(test)
 
@@ -96,6 +116,7 @@ def test_the_longer_a_report_takes_the_fewer_are_sent() -> None:
         reporter.report_soon()
         await pass_until(clock, lambda: hub.reports, step_s=0.01)
         hub.on_report = lambda: None
+        models["m"] = ModelReport("RESIDENT")
         reporter.report_soon()
         sent = clock.now
         await pass_until(clock, lambda: len(hub.reports) == 2, step_s=0.01)

@@ -17,7 +17,7 @@ from modelyard.telemetry.metrics.aggregator import (
     MetricsAggregator,
 )
 from modelyard.telemetry.metrics.snapshot import Exemplar, Key, MetricsSnapshot, Push, Totals
-from tests.unit.telemetry.pushes import BATCHES, IN_FLIGHT_KEY, OK, READY_KEY, Process, totals_of
+from tests.unit.telemetry.pushes import BATCHES, IN_FLIGHT_KEY, OK, READY_KEY, STARTS, Process, totals_of
 
 
 def total_requests(aggregator: MetricsAggregator) -> int:
@@ -141,34 +141,49 @@ class Hubs(RuleBasedStateMachine):
 
     @rule()
     def start_process(self) -> None:
-        self.processes.append(Process(f"p{len(self.processes) + self.dead}"))
+        self.processes.append(Process(f"p{len(self.processes) + self.dead}", has_idle_part=True))
 
     @rule(which=st.integers(0, 20), requests=st.integers(1, 5))
     def serve(self, which: int, requests: int) -> None:
         if self.processes:
             self.processes[which % len(self.processes)].requests += requests
 
-    @rule(which=st.integers(0, 20), lost=st.booleans(), final=st.booleans())
+    @rule(which=st.integers(0, 20), gauges=st.dictionaries(st.sampled_from([IN_FLIGHT_KEY, READY_KEY]), st.just(1.0)))
+    def change_gauges(self, which: int, gauges: dict[Key, float]) -> None:
+        if self.processes:
+            self.processes[which % len(self.processes)].gauges = gauges
+
+    @rule(which=st.integers(0, 20), lost=st.booleans(), final=st.sampled_from([False] * 5 + [True]))
     def push(self, which: int, lost: bool, final: bool) -> None:
         if not self.processes:
             return
         process = self.processes[which % len(self.processes)]
-        sent = process.push(final=final)
+        sent = process.update(final=final)
         self.sent.append(sent)
-        if not lost:
-            self.aggregator.apply(sent, self.now)
-            self.arrived[process.name] = process.requests
-            process.acknowledged = True
+        if lost:
+            process.pushed = None
+        elif self.aggregator.apply(sent, self.now):
+            self.store(process)
+        else:
+            self.sent.append(process.push(final=final))
+            assert self.aggregator.apply(self.sent[-1], self.now)
+            self.store(process)
         if final:
             self.remove(process)
+
+    def store(self, process: Process) -> None:
+        process.stored()
+        self.arrived[process.name] = process.requests
+        if process.name in self.aggregator.live:
+            assert self.aggregator.live[process.name].gauges == process.gauges
 
     @precondition(lambda self: self.sent)
     @rule(which=st.integers(0, 100))
     def repeat_an_old_push(self, which: int) -> None:
         sent = self.sent[which % len(self.sent)]
-        self.aggregator.apply(sent, self.now)
-        name, requests = sent.source, sent.snapshot.totals.counters[OK]
-        self.arrived[name] = max(self.arrived.get(name, 0), requests)
+        if self.aggregator.apply(sent, self.now):
+            name, requests = sent.source, sent.snapshot.totals.counters.get(OK, 0)
+            self.arrived[name] = max(self.arrived.get(name, 0), requests)
 
     @rule(which=st.integers(0, 20))
     def die(self, which: int) -> None:
@@ -191,6 +206,7 @@ class Hubs(RuleBasedStateMachine):
         count = total_requests(self.aggregator)
         assert count >= self.last_total, "a counter decreased"
         assert count == sum(self.arrived.values())
+        assert self.aggregator.totals().counters.get(STARTS, 0) == len(self.arrived)
         self.last_total = count
 
     @rule()

@@ -6,12 +6,11 @@ import pytest
 
 from modelyard.telemetry.metrics import hub_state
 from modelyard.telemetry.metrics.aggregator import MetricsAggregator, ModelTotals
-from modelyard.telemetry.metrics.declarations import BATCH_SIZE, CAPACITY, INFO, READY, REPLICA_STARTS, REQUESTS
+from modelyard.telemetry.metrics.declarations import BATCH_SIZE, CAPACITY, INFO, READY, REQUESTS
 from modelyard.telemetry.metrics.snapshot import Histogram, Key, MetricsSnapshot, Push, Totals
-from tests.unit.telemetry.pushes import BATCHES, IN_FLIGHT_KEY, OK, READY_KEY, Process
+from tests.unit.telemetry.pushes import BATCHES, IN_FLIGHT_KEY, OK, READY_KEY, STARTS, Process
 
 HOUR_S = 3600.0
-STARTS = (REPLICA_STARTS.name, "churn", "deploy")
 
 
 def push(
@@ -181,3 +180,60 @@ def test_a_restarted_hub_continues_with_running_and_ended_processes(tmp_path: Pa
     assert restored.totals().counters == {OK: 3 + 6 + 5}, "each counts once, and from its start"
     restored.expire(now=1120)
     assert "a" in restored.live, "its time begins with the hub's"
+
+
+def test_an_update_changes_its_series_alone_and_removes_gauges():
+    aggregator, process = (
+        MetricsAggregator(),
+        Process("a", 3, gauges={IN_FLIGHT_KEY: 1, READY_KEY: 1}, has_idle_part=True),
+    )
+    aggregator.apply(process.push(), now=0)
+    process.stored()
+    process.requests, process.gauges = 5, {READY_KEY: 2}
+    update = process.update()
+    assert STARTS not in update.snapshot.totals.counters, "unchanged"
+    assert aggregator.apply(update, now=1)
+    assert aggregator.totals().counters == {OK: 5, STARTS: 1}
+    assert aggregator.gauges(now=1) == {READY_KEY: 2}
+
+
+def test_an_update_of_a_push_that_is_not_here_is_refused():
+    aggregator, process = MetricsAggregator(), Process("a", 3)
+    lost = process.push()
+    process.stored()
+    assert not aggregator.apply(process.update(), now=0), "the process is unknown"
+    assert aggregator.totals() == Totals()
+    aggregator.apply(lost, now=0)
+    process.requests = 5
+    process.push()
+    process.stored()
+    assert not aggregator.apply(process.update(), now=0), "a push is missing"
+    assert aggregator.totals().counters == {OK: 3}
+
+
+@pytest.mark.parametrize("event", ["the hub has restarted", "the process counted as ended"])
+def test_an_update_is_refused_if_the_gauges_of_its_base_are_lost(tmp_path: Path, event: str):
+    aggregator, process = MetricsAggregator(), Process("a", 3, gauges={READY_KEY: 1})
+    aggregator.apply(process.push(), now=0)
+    process.stored()
+    if event == "the hub has restarted":
+        hub_state.write(tmp_path / "state", aggregator)
+        aggregator = hub_state.read(tmp_path / "state", now=200)
+    else:
+        aggregator.expire(now=200)
+    assert not aggregator.apply(process.update(), now=200)
+    assert aggregator.apply(process.push(), now=200)
+    assert aggregator.gauges(now=200) == {READY_KEY: 1}
+    process.stored()
+    assert aggregator.apply(process.update(), now=201)
+
+
+def test_a_version_stays_while_a_process_has_it_though_its_counts_do_not_change():
+    aggregator, process = MetricsAggregator(), Process("a", 3)
+    aggregator.apply(Process("ended", 4).push(final=True), now=0)
+    aggregator.apply(process.push(), now=0)
+    for now in range(100, int(HOUR_S) + 300, 100):
+        process.stored()
+        aggregator.apply(process.update(), now=now)
+        aggregator.expire(now=now)
+    assert aggregator.totals().counters == {OK: 7}

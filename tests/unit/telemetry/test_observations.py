@@ -5,7 +5,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.telemetry.metrics.counters import Observations, VersionCounters
+from modelyard.telemetry.metrics.counters import MANY, Observations, VersionCounters
 from modelyard.telemetry.metrics.declarations import BATCH_SIZE, REQUEST_DURATION
 from modelyard.telemetry.metrics.snapshot import Exemplar
 
@@ -33,6 +33,19 @@ def test_reading_in_between_changes_nothing(parts: list[list[float]]):
     often, once = read_often.histogram(), read_once.histogram()
     assert often.counts == once.counts
     assert abs(often.nanos - once.nanos) <= len(parts) + 1
+
+
+BOUNDS = st.sampled_from(REQUEST_DURATION.buckets)
+
+
+@given(st.lists(DURATIONS | BOUNDS, min_size=MANY, max_size=3 * MANY))
+def test_many_values_at_once_are_sorted_as_one_by_one(values: list[float]):
+    at_once, one_by_one = Observations(REQUEST_DURATION), Observations(REQUEST_DURATION)
+    for value in values:
+        at_once.observe(value)
+        one_by_one.observe(value)
+        one_by_one.histogram()
+    assert at_once.histogram().counts == one_by_one.histogram().counts
 
 
 def test_nothing_is_lost_or_counted_twice_while_one_thread_observes_and_others_read():

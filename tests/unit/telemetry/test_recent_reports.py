@@ -34,3 +34,18 @@ def test_reports_that_have_not_changed_are_read_once():
     assert reports.since(0) == (version, {"a": ["first"]}), "a reader that knows another version reads all"
     now += MAX_AGE_S + 0.1
     assert reports.since(version) == (9, {}), "a process that is silent for too long has no report"
+
+
+def test_a_report_that_is_renewed_does_not_become_too_old():
+    now = 0.0
+    reports: RecentReports[str] = RecentReports(lambda: now)
+    assert not reports.renew("a"), "there is none"
+    reports.add("a", "first")
+    now = MAX_AGE_S - 1
+    assert reports.renew("a")
+    now = 2 * MAX_AGE_S - 2
+    assert reports.renew("a")
+    assert reports.current() == {"a": "first"}
+    now = 3 * MAX_AGE_S
+    assert not reports.renew("a"), "it was too old"
+    assert reports.current() == {}

@@ -116,3 +116,17 @@ def test_every_code_is_there_before_it_first_happens() -> None:
     """A series that appears with its first error has no rate until the second."""
     counters = Counted().totals.counters
     assert counters[("inference_requests_total", "churn", "3", "error", "predict")] == 0
+
+
+def test_each_count_is_seen_as_a_change() -> None:
+    one = Counted()
+    origin_ = origin(one.predict)
+    counts = (
+        lambda: one.predict.request_ended(origin_, "OK", 0.5, 0.25, None),
+        lambda: one.predict.request_rejected(origin_, "QueueFull", 0.1),
+        lambda: one.grpc.batch_ended(2, 0.1),
+    )
+    for count in counts:
+        one.counts.changed = False
+        count()
+        assert one.counts.changed

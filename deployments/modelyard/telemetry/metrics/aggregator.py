@@ -1,7 +1,9 @@
 """Sums the counts of all processes, running and ended, into the totals that the hub exposes.
 
-A total is the sum of each process's last snapshot. Snapshots are cumulative: the next push makes up for a lost one, and a late or
-repeated push has no effect. A killed process loses only what it counted after its last push, at most one push interval.
+A total is the sum of each process's last snapshot. Counts are since the start of the process, so a late or repeated push has no
+effect. A push may have only the series that have changed since the one before it. If that one is not here, the push is refused, and
+the process sends all its series, which makes up for lost ones. A killed process loses only what it counted after its last push, at
+most one push interval.
 
 The totals of ended processes are merged, so that the cost of a scrape depends on the number of running processes. The last
 MAX_ENDED_SOURCES of them are also stored one by one: if a process was only stalled, its share is subtracted again when it pushes.
@@ -12,7 +14,7 @@ totals then start at zero, which Prometheus handles as a counter reset, and they
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from modelyard.telemetry.metrics.declarations import CAPACITY, METRICS, VERSION
@@ -45,9 +47,11 @@ class PushSource:
     baseline: Totals
     """Counts to subtract. Empty unless the process pushed before and this hub has no state of it."""
     gauges: dict[Key, float]
-    exemplars: Exemplars = field(default_factory=dict)
+    exemplars: dict[Key, Mapping[int, Exemplar]] = field(default_factory=dict)
     refresh_id: int = 0
     """See Push."""
+    is_complete: bool = True
+    """Whether all gauges of its last push are here: not after a restart of the hub, and not if it counted as ended."""
 
     def contribution(self) -> Totals:
         """Its share of the totals."""
@@ -83,26 +87,41 @@ class MetricsAggregator:
     reported_at: dict[Version, float] = field(default_factory=dict)
     """When a process last reported each version."""
 
-    def apply(self, push: Push, now: float) -> None:
-        """Store a push. One that is older than the last push of its source is ignored."""
-        source = self.live.get(push.source) or self._revive(push.source)
+    def apply(self, push: Push, now: float) -> bool:
+        """Store a push. One that is older than the last push of its source is ignored.
+
+        Returns False if the push updates one that is not here; nothing has changed then.
+        """
+        source = self.live.get(push.source)
+        if push.base and (source is None or not source.is_complete or source.number != push.base):
+            return False
         snapshot = push.snapshot
+        source = source or self._revive(push.source)
         if source is None:
             baseline = snapshot.totals if push.acknowledged and not self.restored else Totals()
-            source = PushSource(push.number, now, snapshot.totals, baseline, {})
+            source = PushSource(push.number, now, Totals(), baseline, {})
         elif push.number <= source.number:
             self.live[push.source] = source
-            return
-        source.number, source.received_at = push.number, now
-        source.totals, source.gauges = snapshot.totals, dict(snapshot.gauges)
-        source.exemplars, source.refresh_id = snapshot.exemplars, push.refresh_id
-        self.reported_at |= dict.fromkeys(_source_versions(source), now)
+            return True
+        if not push.base:
+            source.totals, source.gauges, source.exemplars, source.is_complete = Totals(), {}, {}, True
+        source.totals.replace(snapshot.totals)
+        for key in push.gone:
+            source.gauges.pop(key, None)
+            source.exemplars.pop(key, None)
+        source.gauges.update(snapshot.gauges)
+        source.exemplars.update(snapshot.exemplars)
+        source.number, source.received_at, source.refresh_id = push.number, now, push.refresh_id
+        self.reported_at |= dict.fromkeys(_versions(snapshot.totals, snapshot.gauges), now)
         self.live[push.source] = source
         if push.final:
             self._end(push.source)
+        return True
 
     def expire(self, now: float) -> None:
         """End the processes that have not pushed for END_AFTER_S; drop the versions not reported for VERSION_TTL_S."""
+        for source in self.live.values():
+            self.reported_at |= dict.fromkeys(_versions(source.totals, source.gauges), source.received_at)
         for name in [name for name, source in self.live.items() if now - source.received_at > END_AFTER_S]:
             self._end(name)
         for version in _versions(self.ended_totals):
@@ -168,7 +187,7 @@ class MetricsAggregator:
 
     def _end(self, name: str) -> None:
         source = self.live.pop(name)
-        source.gauges, source.exemplars = {}, {}
+        source.gauges, source.exemplars, source.is_complete = {}, {}, False
         self.ended_totals.add(source.contribution())
         self.ended[name] = source
         if len(self.ended) > MAX_ENDED_SOURCES:
@@ -191,9 +210,6 @@ class MetricsAggregator:
         return source
 
 
-def _source_versions(source: PushSource) -> set[Version]:
-    return _versions(source.totals) | {key[1:3] for key in source.gauges if key[0] in _VERSION_METRICS}
-
-
-def _versions(totals: Totals) -> set[Version]:
-    return {key[1:3] for part in (totals.counters, totals.histograms) for key in part if key[0] in _VERSION_METRICS}
+def _versions(totals: Totals, gauges: Iterable[Key] = ()) -> set[Version]:
+    series = (totals.counters, totals.histograms, gauges)
+    return {key[1:3] for part in series for key in part if key[0] in _VERSION_METRICS}

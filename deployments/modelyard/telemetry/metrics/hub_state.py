@@ -48,7 +48,8 @@ def _encode_totals(totals: Totals) -> dict[str, Any]:
 
 
 def _decode_source(stored: dict[str, Any], now: float) -> PushSource:
-    return PushSource(stored["number"], now, _decode_totals(stored["totals"]), _decode_totals(stored["before"]), {})
+    totals, baseline = _decode_totals(stored["totals"]), _decode_totals(stored["before"])
+    return PushSource(stored["number"], now, totals, baseline, {}, is_complete=False)
 
 
 def _decode_totals(stored: dict[str, Any]) -> Totals:

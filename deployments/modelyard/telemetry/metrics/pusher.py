@@ -2,15 +2,19 @@
 
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from typing import Protocol
 
-from modelyard.telemetry.metrics.snapshot import MetricsSnapshot, Push
+from modelyard.telemetry.metrics.snapshot import NOTHING, Key, MetricsSnapshot, Parts, Push, changes, complete
 
 PUSH_INTERVAL_S = 1.0
 MAX_SKIPPED = 1
 """Consecutive pushes that are left out while nothing changes. The hub treats a process as ended that is silent for five seconds."""
+MAX_SHARE, MAX_INTERVAL_S = 0.05, 3.0
+"""Of a core, for pushes, and the longest pause for that: reading the counts of hundreds of models that are
+busy takes a tenth of a second. The pause stays below the five seconds above."""
 REFRESH_DELAY_S = 0.03
 """From a refresh request to its push. One push serves all requests that arrive meanwhile, which limits their load."""
 CLOSE_TIMEOUT_S = 3.0
@@ -22,8 +26,8 @@ log = logging.getLogger(__name__)
 class SnapshotSink(Protocol):
     """The receiver of snapshots: the hub."""
 
-    def push(self, push: Push) -> None:
-        """Returns when the hub has stored the push. Raises an error if it has not."""
+    def push(self, push: Push) -> bool:
+        """Return when the hub has stored the push; False if it does not have the push's base. May raise."""
 
     def on_refresh(self, known_id: int, callback: Callable[[int], None]) -> None:
         """Call `callback` once, in any thread, when a refresh after `known_id` is requested (see `refresh.py`), with its id.
@@ -35,19 +39,20 @@ class SnapshotSink(Protocol):
 class Pusher:
     """Pushes once a second and on each refresh request, from `start` to `close`; every other second while nothing changes.
 
-    The next push makes up for a failed one, because snapshots are cumulative.
+    A push has the parts that have changed since the last one. After a failure it is complete: counts are since the start of the
+    process, so it makes up for those that failed.
     """
 
     def __init__(
         self,
-        snapshot: Callable[[], MetricsSnapshot],
+        parts: Callable[[], Parts],
         hub: SnapshotSink,
         *,
         interval_s: float = PUSH_INTERVAL_S,
         close_timeout_s: float = CLOSE_TIMEOUT_S,
     ) -> None:
-        self._snapshot = snapshot
-        """Returns the current snapshot. Called in the background thread."""
+        self._parts = parts
+        """Returns the current metrics. Called in the background thread."""
         self._hub = hub
         self._interval_s = interval_s
         self._close_timeout_s = close_timeout_s
@@ -56,9 +61,11 @@ class Pusher:
         self._acknowledged = False
         self._failing = False
         self._refresh_id = 0
-        self._pushed: tuple[int, MetricsSnapshot] | None = None
-        """The refresh and the snapshot of the last push; None if it failed."""
+        self._pushed: tuple[int, Parts] | None = None
+        """The refresh and the parts of the last push; None if it failed."""
         self._skipped = 0
+        self._took_s = 0.0
+        """CPU time of the last push."""
         self._listening = False
         self._closed = False
         self._wake = threading.Event()
@@ -77,8 +84,11 @@ class Pusher:
 
     def _run(self) -> None:
         while not self._closed:
+            begun = time.thread_time()
             self.push(final=False, skip=self._skipped < MAX_SKIPPED)
-            if self._wake.wait(self._interval_s) and not self._closed:
+            self._took_s = time.thread_time() - begun
+            pause_s = min(max(self._interval_s, self._took_s / MAX_SHARE), max(self._interval_s, MAX_INTERVAL_S))
+            if self._wake.wait(pause_s) and not self._closed:
                 self._wake.clear()
                 self._wake.wait(REFRESH_DELAY_S)
         self.push(final=True)
@@ -87,13 +97,17 @@ class Pusher:
         """Push now; with `skip`, only if there is something new. Logs a failure and does not raise."""
         try:
             refresh_id = self._refresh_id  # read before the counts are
-            snapshot = self._snapshot()
-            if skip and self._pushed == (refresh_id, snapshot):
+            parts = self._parts()
+            pushed, self._pushed = self._pushed, None
+            update, gone = changes(pushed[1] if pushed else {}, parts)
+            if skip and pushed and pushed[0] == refresh_id and update == NOTHING and not gone:
+                self._pushed = pushed
                 self._skipped += 1
                 return
-            self._number, self._pushed, self._skipped = self._number + 1, None, 0
-            self._hub.push(Push(self._source, self._number, self._acknowledged, final, snapshot, refresh_id))
-            self._pushed = refresh_id, snapshot
+            self._skipped = 0
+            if not (pushed and self._send(update, refresh_id, final, self._number, gone)):
+                self._send(complete(parts), refresh_id, final)
+            self._pushed = refresh_id, parts
             if not (final or self._listening):
                 self._listening = True
                 self._hub.on_refresh(refresh_id, self._on_refresh)
@@ -104,6 +118,18 @@ class Pusher:
             self._failing = True
         else:
             self._acknowledged, self._failing = True, False
+
+    def _send(
+        self,
+        snapshot: MetricsSnapshot,
+        refresh_id: int,
+        final: bool,
+        base: int = 0,
+        gone: frozenset[Key] = frozenset(),
+    ) -> bool:
+        self._number += 1
+        push = Push(self._source, self._number, self._acknowledged, final, snapshot, refresh_id, base, gone)
+        return self._hub.push(push)
 
     def _on_refresh(self, refresh_id: int) -> None:
         self._listening = False

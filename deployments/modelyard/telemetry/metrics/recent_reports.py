@@ -24,6 +24,13 @@ class RecentReports(Generic[T]):
         _, before = self._reports.get(process, (0.0, None))
         self._reports[process] = self._clock(), before if before is not None and before == report else report
 
+    def renew(self, process: str) -> bool:
+        """The report of this process has not changed. Returns whether there is one."""
+        if process in self.current():
+            self._reports[process] = self._clock(), self._reports[process][1]
+            return True
+        return False
+
     def remove(self, process: str) -> None:
         """Forget a process that has ended."""
         self._reports.pop(process, None)
