@@ -29,6 +29,11 @@ class Allowed:
         self._allowed[model] = predictions
 
 
+def is_absent(status: int, body: bytes) -> bool:
+    """Whether this response says that there is no such model, or not yet: the gateway knows an added model before the edge does."""
+    return status == 404 or (status == 503 and b"' is LOADING" in body)
+
+
 def is_allowed(found: Any, sent: Sequence[Any], received: Sequence[Any]) -> bool:
     """Whether an answer was right when the request was sent, or when the answer came."""
     expected = (*sent, *received)

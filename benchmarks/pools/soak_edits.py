@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.pools.answers import Answer, predicted
 from benchmarks.pools.pool_server import PoolServer
-from benchmarks.pools.soak_answers import ABSENT, Allowed, Outcomes, is_allowed
+from benchmarks.pools.soak_answers import ABSENT, Allowed, Outcomes, is_absent, is_allowed
 from benchmarks.subject_process import SubjectError, fetch
 from benchmarks.thousand_models import Template
 
@@ -210,7 +210,7 @@ class Editor:
         model = self._model.model
         sent, begun = self._allowed.of(model), time.monotonic()
         status, body = fetch(self._server.url + self._model.path, self._model.body)
-        found = ABSENT if status == 404 else predicted(body) if status == 200 else None
+        found = ABSENT if is_absent(status, body) else predicted(body) if status == 200 else None
         if found is None:
             self.outcomes.problem(self.outcomes.lost, f"edit {status}", f"{model}: {status} {body.decode()[:200]}")
         elif not is_allowed(found, sent, self._allowed.of(model)):

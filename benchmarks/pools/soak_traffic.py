@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.connection import Connection
 from benchmarks.pools.answers import Answer, Zipf, predicted
-from benchmarks.pools.soak_answers import ABSENT, Allowed, Outcomes, is_allowed
+from benchmarks.pools.soak_answers import ABSENT, Allowed, Outcomes, is_absent, is_allowed
 from modelyard.protocols.grpc.messages import ModelInferRequest, ModelInferResponse
 
 REST_CLIENTS, GRPC_CLIENTS = 16, 4
@@ -22,6 +22,7 @@ GIVE_UP_S = 60.0
 """An answer that takes longer counts as lost."""
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
 TYPES = {"FP32": "<f4", "FP64": "<f8"}
+HTTP_STATUS = {grpc.StatusCode.NOT_FOUND: 404, grpc.StatusCode.UNAVAILABLE: 503}
 
 Check = Callable[[str, str, Sequence[Any], Any, float], None]
 
@@ -110,7 +111,7 @@ class Traffic:
             try:
                 found = _output(await call(self._message(answer), timeout=GIVE_UP_S), answer.model)
             except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.NOT_FOUND:
+                if not is_absent(HTTP_STATUS.get(error.code(), 0), (error.details() or "").encode()):
                     self._lost("gRPC", answer.model, f"{error.code()}: {error.details()}")
                     continue
                 found = ABSENT
@@ -156,7 +157,7 @@ async def _until(due: float, period: float) -> float:
 async def _predict(connection: Connection, answer: Answer) -> Any:
     """The prediction, ABSENT, or an _Error. Raises OSError and EOFError."""
     status, _, body = await connection.post(answer.path, answer.body)
-    if status == 404:
+    if is_absent(status, body):
         return ABSENT
     if status != 200:
         return _Error(f"{status} {_detail(body)}")
