@@ -37,7 +37,7 @@ HEAD_NODE_RESOURCE = "node:__internal_head__"
 CALL_TIMEOUT_S = 5.0
 SAVE_INTERVAL_S = 1.0
 MAX_SAVE_SHARE = 0.02
-"""Of the time in which the state is written. If the hub dies, only the last counts of processes that have ended since are lost."""
+"""The share of the hub's time in which it writes its state. If it dies, only counts of processes that have ended since are lost."""
 EXPIRE_INTERVAL_S = 30.0
 """A fraction of the times after which processes and versions expire (`telemetry.metrics.aggregator`)."""
 MAX_CONCURRENT_CALLS = 100_000
@@ -73,7 +73,7 @@ class Hub:
         self._refreshes = RefreshRequests(last_id=time.time_ns())
         self._saved_at = self._expired_at = 0.0
         self._save_s = 0.0
-        """Duration of the last one."""
+        """How long the last save took."""
         self._pool_reports: RecentReports[dict[str, Any]] = RecentReports(first_version=time.time_ns())
         self._lock = threading.Lock()  # scrapes run in other threads
         listen(config.host, config.port, metrics_app(self._read))

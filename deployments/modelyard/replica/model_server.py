@@ -143,9 +143,9 @@ class ModelServer:
         with self._snapshot_lock:
             self._log.flush()
             marked = self._tracing is not None and mark_traced(self._versions, self._tracing.flush())
-            counted = has_changed(self._versions)
-            if counted or marked or self._snapshot is None or self._gauges() != self._shown:
-                self._shown = self._gauges()
+            counted, gauges = has_changed(self._versions), self._gauges()
+            if counted or marked or self._snapshot is None or gauges != self._shown:
+                self._shown = gauges
                 self._snapshot = model_snapshot(self.spec, self._versions, running=not self._closed)
             return self._snapshot
 

@@ -90,7 +90,7 @@ class PoolReplica:
         FAST_PATH.body_budget.released = HeapTrimmer(loop).schedule
 
         def parts() -> Parts:
-            return {**pool.metrics.parts(), pool_args.application: memory_snapshot(pool_args.application)}
+            return {**pool.metrics.parts(), "": memory_snapshot(pool_args.application)}
 
         def reports() -> dict[str, ModelReport]:
             return pool.metrics.marked(pool.reports())

@@ -80,8 +80,9 @@ class PoolMetrics:
             self._used.discard(server)
             if server.requests:
                 name, totals = server.spec.name, Totals()
-                for each in (*filter(None, [self._retired.get(name)]), final):
-                    totals.add(each.totals)
+                if earlier := self._retired.get(name):
+                    totals.add(earlier.totals)
+                totals.add(final.totals)
                 self._retired[name] = MetricsSnapshot(totals, {})
                 self._had_requests.add(name)
 
@@ -102,17 +103,15 @@ class PoolMetrics:
     def marked(self, reports: Mapping[str, ModelReport]) -> dict[str, ModelReport]:
         """The same reports with `had_requests`. They are also the state of the models in the next snapshots."""
         with self._lock:
-            known = self._had_requests
-            known.update([each.spec.name for each in self._servers if each.spec.name not in known and each.requests])
-            found = known & reports.keys()
+            self._find_used()
+            found = self._had_requests & reports.keys()
         self._reports = reports
         return {**reports, **{name: replace(reports[name], had_requests=True) for name in found}}
 
     def parts(self) -> Parts:
         """All metrics, by model; a part is the same object while it does not change. For one thread, which may be any."""
         with self._lock:
-            self._used.update([server for server in self._servers - self._used if server.requests])
-            self._had_requests.update([server.spec.name for server in self._used])
+            self._find_used()
             retired, used = dict(self._retired), list(self._used)
             found: dict[str, list[MetricsSnapshot]] = {name: [] for name in self._had_requests}
         for name, counts in retired.items():
@@ -121,8 +120,12 @@ class PoolMetrics:
             found[server.spec.name].append(server.snapshot())
         parts = {name: self._model_part(name, snapshots) for name, snapshots in found.items()}
         if self.args is not None:
-            parts[""] = self._pool_part(self.args)
+            parts[self.args.application] = self._pool_part(self.args)
         return parts
+
+    def _find_used(self) -> None:
+        self._used.update([server for server in self._servers - self._used if server.requests])
+        self._had_requests.update([server.spec.name for server in self._used])
 
     def _model_part(self, name: str, snapshots: Sequence[MetricsSnapshot]) -> MetricsSnapshot:
         report = self._reports.get(name)

@@ -37,7 +37,6 @@ class Process:
     acknowledged: bool = False
     gauges: dict[tuple[str, ...], float] = field(default_factory=dict)
     exemplars: Exemplars = field(default_factory=dict)
-
     has_idle_part: bool = False
     """Whether it has metrics that never change, too."""
     pushed: tuple[int, Parts] | None = None

@@ -13,8 +13,8 @@ PUSH_INTERVAL_S = 1.0
 MAX_SKIPPED = 1
 """Consecutive pushes that are left out while nothing changes. The hub treats a process as ended that is silent for five seconds."""
 MAX_SHARE, MAX_INTERVAL_S = 0.05, 3.0
-"""Of a core, for pushes, and the longest pause for that: reading the counts of hundreds of models that are
-busy takes a tenth of a second. The pause stays below the five seconds above."""
+"""The share of a core that pushes may use, and the longest pause for that: to read the counts of hundreds of busy models takes a
+tenth of a second. The pause stays below the five seconds above."""
 REFRESH_DELAY_S = 0.03
 """From a refresh request to its push. One push serves all requests that arrive meanwhile, which limits their load."""
 CLOSE_TIMEOUT_S = 3.0
@@ -64,8 +64,6 @@ class Pusher:
         self._pushed: tuple[int, Parts] | None = None
         """The refresh and the parts of the last push; None if it failed."""
         self._skipped = 0
-        self._took_s = 0.0
-        """CPU time of the last push."""
         self._listening = False
         self._closed = False
         self._wake = threading.Event()
@@ -86,9 +84,8 @@ class Pusher:
         while not self._closed:
             begun = time.thread_time()
             self.push(final=False, skip=self._skipped < MAX_SKIPPED)
-            self._took_s = time.thread_time() - begun
-            pause_s = min(max(self._interval_s, self._took_s / MAX_SHARE), max(self._interval_s, MAX_INTERVAL_S))
-            if self._wake.wait(pause_s) and not self._closed:
+            pause_s = min((time.thread_time() - begun) / MAX_SHARE, MAX_INTERVAL_S)
+            if self._wake.wait(max(self._interval_s, pause_s)) and not self._closed:
                 self._wake.clear()
                 self._wake.wait(REFRESH_DELAY_S)
         self.push(final=True)
@@ -99,13 +96,14 @@ class Pusher:
             refresh_id = self._refresh_id  # read before the counts are
             parts = self._parts()
             pushed, self._pushed = self._pushed, None
-            update, gone = changes(pushed[1] if pushed else {}, parts)
+            base, before = (self._number, pushed[1]) if pushed else (0, {})
+            update, gone = changes(before, parts)
             if skip and pushed and pushed[0] == refresh_id and update == NOTHING and not gone:
                 self._pushed = pushed
                 self._skipped += 1
                 return
             self._skipped = 0
-            if not (pushed and self._send(update, refresh_id, final, self._number, gone)):
+            if not self._send(update, refresh_id, final, base, gone):
                 self._send(complete(parts), refresh_id, final)
             self._pushed = refresh_id, parts
             if not (final or self._listening):

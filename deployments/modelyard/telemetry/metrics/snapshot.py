@@ -112,14 +112,8 @@ class Push:
 
 def complete(parts: Parts) -> MetricsSnapshot:
     """All parts as one snapshot."""
-    totals = Totals()
-    gauges: dict[Key, float] = {}
-    exemplars: dict[Key, Mapping[int, Exemplar]] = {}
-    for part in parts.values():
-        totals.replace(part.totals)
-        gauges.update(part.gauges)
-        exemplars.update(part.exemplars)
-    return MetricsSnapshot(totals, gauges, exemplars)
+    snapshot, _ = changes({}, parts)
+    return snapshot
 
 
 def changes(before: Parts, now: Parts) -> tuple[MetricsSnapshot, frozenset[Key]]:
