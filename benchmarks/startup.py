@@ -16,7 +16,8 @@ from benchmarks.subjects import ROOT, modelyard
 from examples.train import example_names, publish, train
 
 ADDED_MODEL = "added-model"
-ONNX_REPLICA = "ray::ServeReplica:digits:model"
+"""A copy of the example in ONNX form, with a replica of its own."""
+ONNX_REPLICA = f"ray::ServeReplica:{ADDED_MODEL}:model"
 SETTLE_S = 15.0
 """After the start: Serve's and Ray's own processes finish theirs, and idle workers end."""
 IDLE_S = 20.0
@@ -35,6 +36,8 @@ class StartUp:
     """CPU seconds per second of the processes, by title, without requests."""
     memory: Mapping[str, list[int]]
     """PSS in bytes of each process, by title."""
+    onnx_replica_bytes: int
+    """PSS of the replica that serves an ONNX model, after its first response."""
 
     @property
     def idle_cores(self) -> float:
@@ -46,18 +49,13 @@ class StartUp:
         """PSS of all processes."""
         return sum(map(sum, self.memory.values()))
 
-    @property
-    def onnx_replica_bytes(self) -> int | None:
-        """PSS of the replica of the example in ONNX form; None without one."""
-        return max(self.memory.get(ONNX_REPLICA, []), default=None)
-
 
 def measure(folder: Path, rounds: int) -> list[StartUp]:
     """Start the server, let it idle, add a model and stop the server, this many times."""
     repository = folder / "models"
     for name in example_names():
         publish(repository / name, train(name))
-    shutil.copytree(repository / "iris", repository / ADDED_MODEL)
+    shutil.copytree(repository / "digits", repository / ADDED_MODEL)
     return [_measure(folder / str(number), repository) for number in range(rounds)]
 
 
@@ -76,11 +74,13 @@ def _measure(served: Path, repository: Path) -> StartUp:
         time.sleep(SETTLE_S)
         idle, memory = idle_cpu(process), memory_of(process.pid)
         save(served / "serve_config" / "models" / f"{ADDED_MODEL}.yaml", f"name: {ADDED_MODEL}\n")
-        request = b'{"instances": [[5.1, 3.5, 1.4, 0.2]]}'
+        request = (repository / ADDED_MODEL / "1" / "example.json").read_bytes()
         new_model_s = wait_until(process, log, lambda: fetch(f"{url}/models/{ADDED_MODEL}/predict", request)[0] == 200)
+        time.sleep(SETTLE_S)
+        (onnx_replica_bytes,) = memory_of(process.pid)[ONNX_REPLICA]
     finally:
         stop(process)
-    start_up = StartUp(len(files), ready_s, new_model_s, idle, memory)
+    start_up = StartUp(len(files), ready_s, new_model_s, idle, memory, onnx_replica_bytes)
     print(
         f"  READY after {ready_s:.1f} s, idle at {start_up.idle_cores:.1%} of a core with"
         f" {start_up.memory_bytes / 1e6:,.0f} MB, a new model after {new_model_s:.1f} s",
@@ -126,4 +126,5 @@ def typical(runs: Sequence[StartUp]) -> StartUp:
         median(run.new_model_s for run in runs),
         middle.idle,
         middle.memory,
+        middle.onnx_replica_bytes,
     )

@@ -102,7 +102,9 @@ def test_the_ratios_of_parts_are_medians_over_pairs() -> None:
 
 def start_up(ready_s: float = 12.34, memory: int = 260, idle: float = 0.09) -> StartUp:
     replicas = [100_000_000, (memory - 140) * 1_000_000]
-    return StartUp(6, ready_s, 3.21, {"raylet": idle}, {"raylet": [40_000_000], "ray::ServeReplica": replicas})
+    return StartUp(
+        6, ready_s, 3.21, {"raylet": idle}, {"raylet": [40_000_000], "ray::ServeReplica": replicas}, 99_000_000
+    )
 
 
 def test_the_start_up_tables_have_waiting_times_memory_and_idle_cpu_by_process_title() -> None:
@@ -130,6 +132,7 @@ def test_the_goals_of_a_start_are_evaluated() -> None:
         ["YAML of a model saved to its first response", "at most 4 s", "3.21 s", "met"],
         ["idle CPU with the examples", "at most 10 % of a core", "11 % of a core", "**missed**"],
         ["memory of all processes with the examples", "at most 1200 MB", "260 MB", "met"],
+        ["memory of the replica of an ONNX model", "at most 110 MB", "99 MB", "met"],
     ]
 
 
