@@ -97,7 +97,7 @@ def _cells(own: Summary, ratio: str) -> list[str]:
 
 
 def start_up_tables(runs: Sequence[StartUp]) -> str:
-    """Waiting times of each run; memory and idle CPU by process title, of the run with the median memory."""
+    """Waiting times of each run; memory and idle CPU by process title, of the run with the median idle CPU."""
     start_up = typical(runs)
     times = table(
         ["from", "to", "seconds", "in each run"],

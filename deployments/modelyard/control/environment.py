@@ -95,6 +95,8 @@ def server_environment(
         "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "10000",
         # The latency of event loops, which Serve measures in each process.
         "RAY_SERVE_EVENT_LOOP_MONITORING_INTERVAL_S": "60",
+        # The history of calls for `ray list tasks`, which each process of Ray would send each second.
+        "RAY_task_events_report_interval_ms": "0",
         "RAY_SERVE_CONTROLLER_CALLBACK_IMPORT_PATH": CONTROL_LOOP_CALLBACK,
         # The default of 60 s is too short for a Python process beside others that start; Ray would start another one.
         "RAY_worker_register_timeout_seconds": "300",

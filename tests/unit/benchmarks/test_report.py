@@ -119,7 +119,7 @@ def test_the_start_up_tables_have_waiting_times_memory_and_idle_cpu_by_process_t
 
 
 def test_the_start_up_tables_have_the_median_waiting_time_and_each_run() -> None:
-    runs = [start_up(11, 300), start_up(19, 270), start_up(12, 280)]
+    runs = [start_up(11, 300, 0.08), start_up(19, 270, 0.12), start_up(12, 280, 0.09)]
     rows = [cells(line) for line in start_up_tables(runs).splitlines() if line]
     assert ["`modelyard up`", "all 6 examples READY", "12.0", "11.0, 19.0, 12.0"] in rows
     assert rows[-1] == ["all", "3", "", "280", "9.0%"]

@@ -1,5 +1,6 @@
 """A scikit-learn model that its pool loads again: its trial runs are not repeated, and it is the same model."""
 
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from modelyard.config.model_spec import ModelSpec
 from modelyard.runtimes.base import LoadedModel
 from modelyard.runtimes.load_results import RESULTS
 from modelyard.runtimes.sklearn import model as sklearn
+from modelyard.runtimes.sklearn.artefact import read
 from modelyard.runtimes.sklearn.compiled import gate
 from modelyard.runtimes.sklearn.table.trial_runs import FittedEstimator
 
@@ -85,3 +87,38 @@ def test_a_model_whose_parts_were_not_compared_in_time_is_tried_again(
     second: Any = load(forest, key)
     assert (first.compiled, second.compiled) == ((), ("RandomForestClassifier",))
     assert len(runs) > before
+
+
+def test_the_outputs_of_a_model_are_found_without_a_call_of_its_methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "outputs"
+    first = load(NUMBERS[1], key)
+
+    def called(*_: Any) -> Any:
+        raise AssertionError("it was called")
+
+    monkeypatch.setattr(sklearn, "outputs_of", called)
+    assert load(NUMBERS[1], key).signature == first.signature
+
+
+def test_the_outputs_of_a_model_with_very_many_classes_are_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sklearn, "MAX_CLASSES", 1)
+    calls: list[Any] = []
+    find = sklearn.outputs_of
+    monkeypatch.setattr(sklearn, "outputs_of", lambda *given: calls.append(given) or find(*given))
+    for loads in (1, 2):
+        load(NUMBERS[1], "many classes")
+        assert len(calls) == loads
+
+
+@pytest.mark.parametrize(("file", "checks"), [("model.skops", 1), ("model.pkl", 2)])
+def test_trees_are_checked_again_where_the_file_may_run_code(
+    file: str, checks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = skops.io.dumps(NUMBERS[1]) if file == "model.skops" else pickle.dumps(NUMBERS[1])
+    spec = ModelSpec(name="m", trusted=file == "model.pkl")
+    seen: list[Any] = []
+    monkeypatch.setattr(read, "check_trees", seen.append)
+    for _ in range(2):
+        with RESULTS.of(f"trees of {file}"):
+            sklearn.load({file: content}, spec, cpus=1)
+    assert len(seen) == checks

@@ -53,6 +53,11 @@ MAY_MIX = "{} may mix the rows of a call and is not library code: if rows are in
 PARITY, COMPILED_PARITY = "sklearn parity", "sklearn parity, compiled"
 """The names of the parity check's results in RESULTS."""
 
+OUTPUTS = "sklearn outputs"
+"""The name of an estimator's outputs in RESULTS."""
+MAX_CLASSES = 1000
+"""Outputs with more classes are not kept in RESULTS: they would occupy memory while the model does not."""
+
 _limits = threading.local()
 
 
@@ -64,7 +69,11 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> LoadedModel:
     parts.limit_jobs_and_output(artefact.estimator)
     with warnings_ignored():
         inspection = inspect_estimator(artefact.estimator, files, spec)
-        outputs = outputs_of(inspection.fitted.estimator, inspection.rows, spec.labels)
+        outputs = RESULTS.once(
+            OUTPUTS,
+            lambda: outputs_of(inspection.fitted.estimator, inspection.rows, spec.labels),
+            keep=lambda found: not inspection.fitted.has_other_code and len(found.classes) <= MAX_CLASSES,
+        )
         serving = _choose_predict(inspection, outputs, compiled=spec.compiled == "auto")
     if serving.is_settled:
         remember(inspection)

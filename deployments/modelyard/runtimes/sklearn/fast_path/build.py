@@ -9,6 +9,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import BaggingClassifier, ExtraTreesClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
+from modelyard.runtimes.load_results import RESULTS
 from modelyard.runtimes.sklearn.compiled.compilation import Compilation
 from modelyard.runtimes.sklearn.compiled.head import Head
 from modelyard.runtimes.sklearn.compiled.sparse_rows import SparseRows
@@ -68,7 +69,7 @@ def build_fast_path(
 
     `example` is one that the model accepts. Raises what the estimator raises for it.
     """
-    if holds_other_code(estimator) or not all(is_known(part, ("sklearn",)) for part in parts(estimator)):
+    if not RESULTS.once("sklearn alone", lambda: _is_sklearn_alone(estimator)):
         return None
     pipeline = steps(effective(without_names(effective(estimator))))
     final = pipeline[-1]
@@ -93,6 +94,10 @@ def build_fast_path(
     if _has_plain_labels(outputs):
         return EstimatorFastPath(read, front, *_classifier(final, outputs, rows, compute))
     return EstimatorFastPath(read, front, compute, None)
+
+
+def _is_sklearn_alone(estimator: Any) -> bool:
+    return not holds_other_code(estimator) and all(is_known(part, ("sklearn",)) for part in parts(estimator))
 
 
 def _has_plain_labels(outputs: Outputs) -> bool:
