@@ -6,21 +6,16 @@ the recorder alone.
 
 import asyncio
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
-import uvicorn
 import uvloop
-from uvicorn.server import ServerState
 
+from benchmarks.in_process import Connections, http1
 from benchmarks.load import Request
 from modelyard.config.model_spec import ModelSpec
-from modelyard.http.connection import FastPathProtocol
-from modelyard.http.fast_path import FastPath
 from modelyard.inference.deadline import DeadlineLayer
 from modelyard.inference.recorder import UNRECORDED, Recorder
 from modelyard.inference.scheduler import Scheduler
@@ -31,7 +26,6 @@ from modelyard.protocols.endpoint import CodecEndpoint
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.protocols.predict.endpoint import PredictOperation
 from modelyard.protocols.running_version import RunningVersion
-from modelyard.replica.load_meter import LoadMeter
 from modelyard.replica.process_memory import tune_gc
 from modelyard.repository.resolve import ServedVersion
 from modelyard.runtimes.registry import runtime
@@ -62,63 +56,17 @@ class MetricsOverhead:
         return median(with_us / without_us for with_us, without_us in zip(self.with_us, self.without_us, strict=True))
 
 
-class FakeTransport(asyncio.Transport):
-    """A transport that counts responses."""
-
-    responses = 0
-    last = b""
-
-    def write(self, data: Any) -> None:
-        self.responses += 1
-        self.last = data
-
-    def is_closing(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        """Does nothing."""
-
-
+@dataclass(frozen=True, slots=True)
 class Replica:
-    """The request path of a replica, from its connections on."""
+    """What is measured: connections to a model, and what each turn ends with."""
 
-    def __init__(self, version: RunningVersion, request: bytes, after: Callable[[], None]) -> None:
-        loop = asyncio.get_running_loop()
-        endpoint = CodecEndpoint(PredictOperation(version.loaded.codecs.predict), version, "predict")
-        fast_path = FastPath()
-        meter = LoadMeter(loop.call_soon, lambda: version.scheduler.in_flight, time.perf_counter)
-        fast_path.open({PATH.encode(): endpoint}, meter, body_limit=10**6)
-        kind = type("Connection", (FastPathProtocol,), {"fast_path": fast_path})
-        config = uvicorn.Config(_no_app, http=kind, interface="asgi3", lifespan="off", log_config=None)
-        state = ServerState()
-        state.default_headers = [(b"date", b"Tue, 01 Jan 2030 00:00:00 GMT")]
-        self.transports = [FakeTransport() for _ in range(CONNECTIONS)]
-        self._connections = [kind(config, state, {}, loop) for _ in self.transports]
-        for connection, transport in zip(self._connections, self.transports, strict=True):
-            connection.connection_made(transport)
-        self._request = request
-        self._after = after
+    connections: Connections
+    request: bytes
+    after: Callable[[], object]
 
     async def turn(self, waves: int) -> float:
         """CPU microseconds per request."""
-        started = time.process_time()
-        for _ in range(waves):
-            expected = self.transports[0].responses + 1
-            for connection in self._connections:
-                connection.data_received(self._request)
-            while any(transport.responses < expected for transport in self.transports):
-                await asyncio.sleep(0)
-        self._after()
-        return (time.process_time() - started) / (waves * CONNECTIONS) * 1e6
-
-    def close(self) -> None:
-        """Stop the timers of the connections."""
-        for connection in self._connections:
-            connection.connection_lost(None)
-
-
-async def _no_app(_scope: Any, _receive: Any, _send: Any) -> None:
-    """Unused: the fast path handles all requests."""
+        return await self.connections.turn(self.request, waves, self.after)
 
 
 def measure(artefact: Path, request: Request, *, pairs: int = PAIRS, waves: int = WAVES) -> MetricsOverhead:
@@ -142,7 +90,8 @@ async def _measure(artefact: Path, request: Request, pairs: int, waves: int) -> 
         scheduler = Scheduler(model, warmup, limits=spec.limits, batching=spec.batching, loop=loop, recorder=recorder)
         service = DeadlineLayer(scheduler, timeout_s=spec.limits.timeout_s, loop=loop)
         version = RunningVersion(loaded, scheduler, service, counts, {"predict": recorder}, decoder, warmup)
-        return Replica(version, http1(body), after)
+        endpoint = CodecEndpoint(PredictOperation(codecs.predict), version, "predict")
+        return Replica(Connections({PATH.encode(): endpoint}, scheduler, CONNECTIONS), http1(PATH, body), after)
 
     log = RequestLog(spec.name, RequestLogConfig(Path("/unused"), share=0.0))
     # Each turn ends with a snapshot, because the snapshots of the push thread are part of the overhead.
@@ -150,9 +99,8 @@ async def _measure(artefact: Path, request: Request, pairs: int, waves: int) -> 
     unrecorded = replica(UNRECORDED, lambda: None)
     overhead = await _turns(recorded, unrecorded, pairs, waves)
     for each in (recorded, unrecorded):
-        if any(not transport.last.startswith(b"HTTP/1.1 200") for transport in each.transports):
-            raise RuntimeError(f"the response was {each.transports[0].last!r}")
-        each.close()
+        each.connections.check()
+        each.connections.close()
     return overhead
 
 
@@ -166,9 +114,3 @@ async def _turns(recorded: Replica, unrecorded: Replica, pairs: int, waves: int)
         for replica, spent_us in turns if pair % 2 else reversed(turns):
             spent_us.append(await replica.turn(waves))
     return overhead
-
-
-def http1(body: bytes) -> bytes:
-    """The bytes of the request."""
-    head = f"POST {PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    return head.encode() + body

@@ -43,7 +43,12 @@ class CompiledBoosting:
         self._start = final._raw_predict_init(np.zeros((1, final.n_features_in_), np.float32))
         is_classifier = type(final) is GradientBoostingClassifier
         self._safe = final.decision_function if is_classifier else final.predict
-        self.head = Head(self.raw, _from_zero, _scores_of(final)) if is_classifier else Head(self.raw, value=_flat)
+        self._scores = _scores_of(final) if is_classifier else None
+
+    @property
+    def head(self) -> Head:
+        """See CompiledTrees."""
+        return Head(self.raw, _from_zero, self._scores) if self._scores else Head(self.raw, value=_flat)
 
     def raw(self, rows: Array) -> Array:
         """The sum of all trees. Rows that are not finite go to scikit-learn, which rejects them."""
@@ -79,11 +84,17 @@ class CompiledHistograms:
         self._bitsets = self._predictors[0].raw_left_cat_bitsets
         self._numbers = np.arange(len(trees), dtype=np.float64)
         self._outputs = len(starts)
-        if type(final) is HistGradientBoostingClassifier:
-            self.head = Head(self.raw, _above_zero, _scores_of(final))
-        else:
-            inverse = final._loss.link.inverse
-            self.head = Head(self.raw, value=lambda found: inverse(found.ravel()))
+        is_classifier = type(final) is HistGradientBoostingClassifier
+        self._scores = _scores_of(final) if is_classifier else None
+        self._inverse = final._loss.link.inverse
+
+    @property
+    def head(self) -> Head:
+        """See CompiledTrees."""
+        if self._scores:
+            return Head(self.raw, _above_zero, self._scores)
+        inverse = self._inverse
+        return Head(self.raw, value=lambda found: inverse(found.ravel()))
 
     def raw(self, rows: Array) -> Array:
         """The sum of all trees for each row, in scikit-learn's order of additions and with its layout in memory."""

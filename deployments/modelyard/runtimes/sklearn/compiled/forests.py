@@ -45,9 +45,12 @@ class CompiledForest:
         self._flat = FlatForest(self._trees, self._width) if len(self._trees) > 1 else None
         self._safe = final.predict_proba if type(final) in CLASSIFIERS else _column(final.predict)
         self._accepts_missing = estimators[0]._support_missing_values(np.zeros((1, 1)))
-        self.head = (
-            Head(self.mean, likeliest, unchanged) if type(final) in CLASSIFIERS else Head(self.mean, value=_first)
-        )
+        self._is_classifier = type(final) in CLASSIFIERS
+
+    @property
+    def head(self) -> Head:
+        """See CompiledTrees."""
+        return Head(self.mean, likeliest, unchanged) if self._is_classifier else Head(self.mean, value=_first)
 
     def mean(self, rows: Array) -> Array:
         """The mean of the trees' values for each row. Rows that scikit-learn would reject go to scikit-learn."""

@@ -25,9 +25,15 @@ class Head:
 
 
 class CompiledTrees(Protocol):
-    """A forest, a tree or gradient boosting."""
+    """A forest, a tree or gradient boosting.
 
-    head: Head
+    It does not hold its head, whose functions hold it: the memory of objects in a cycle returns only when the garbage collector
+    finds them, and that excludes loaded models.
+    """
+
+    @property
+    def head(self) -> Head:
+        """Its functions."""
 
     def checked(self, base: Array) -> Iterator[tuple[Array, bool]]:
         """For each tree: rows like `base` on each side of every threshold, and whether the compiled tree differs on one of them."""
