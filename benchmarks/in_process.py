@@ -11,7 +11,6 @@ from uvicorn.server import ServerState
 from modelyard.http.connection import FastPathProtocol
 from modelyard.http.endpoint import Endpoint
 from modelyard.http.fast_path import FastPath
-from modelyard.inference.scheduler import Scheduler
 from modelyard.replica.load_meter import LoadMeter
 
 MAX_BODY_BYTES = 10**8
@@ -37,11 +36,11 @@ class FakeTransport(asyncio.Transport):
 class Connections:
     """Connections of HTTP clients to one replica."""
 
-    def __init__(self, endpoints: Mapping[bytes, Endpoint], scheduler: Scheduler, number: int) -> None:
+    def __init__(self, endpoints: Mapping[bytes, Endpoint], requests_in_flight: Callable[[], int], number: int) -> None:
         """`endpoints` are those of the fast path, by their exact paths. Call it in the event loop."""
         loop = asyncio.get_running_loop()
         fast_path = FastPath()
-        meter = LoadMeter(loop.call_soon, lambda: scheduler.in_flight, time.perf_counter)
+        meter = LoadMeter(loop.call_soon, requests_in_flight, time.perf_counter)
         fast_path.open(dict(endpoints), meter, body_limit=MAX_BODY_BYTES)
         kind = type("Connection", (FastPathProtocol,), {"fast_path": fast_path})
         config = uvicorn.Config(_no_app, http=kind, interface="asgi3", lifespan="off", log_config=None)

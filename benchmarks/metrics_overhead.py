@@ -91,7 +91,9 @@ async def _measure(artefact: Path, request: Request, pairs: int, waves: int) -> 
         service = DeadlineLayer(scheduler, timeout_s=spec.limits.timeout_s, loop=loop)
         version = RunningVersion(loaded, scheduler, service, counts, {"predict": recorder}, decoder, warmup)
         endpoint = CodecEndpoint(PredictOperation(codecs.predict), version, "predict")
-        return Replica(Connections({PATH.encode(): endpoint}, scheduler, CONNECTIONS), http1(PATH, body), after)
+        return Replica(
+            Connections({PATH.encode(): endpoint}, lambda: scheduler.in_flight, CONNECTIONS), http1(PATH, body), after
+        )
 
     log = RequestLog(spec.name, RequestLogConfig(Path("/unused"), share=0.0))
     # Each turn ends with a snapshot, because the snapshots of the push thread are part of the overhead.
