@@ -148,7 +148,7 @@ class ModelDefaults(Spec):
         BeforeValidator(_auto_or_off, json_schema_input_type=Literal["auto", "off"]),
     ] = Field(
         default="auto",
-        description="sklearn: auto compiles text vectorizers, linear models and trees if a comparison at load finds equal results",
+        description="sklearn: auto compiles vectorizers, encoders, linear models and trees if a comparison finds equal results",
     )
     pool: Annotated[Name | None, BeforeValidator(_pool_or_null, json_schema_input_type=Name | None)] = Field(
         default=None,

@@ -46,12 +46,13 @@ def known_categories(read_by: Sequence[Reader], table: Table) -> KnownCategories
 
 
 def request_error(inputs: Tensors, known: KnownCategories) -> InvalidRequest | None:
-    """The error for all numbers that are not finite and all unknown categories, if there are any.
+    """The error for unknown categories or for numbers that are not finite, if there are any.
 
-    Call it only after the model failed: many models accept both.
+    Call it only after the model failed: many models accept both. Categories on which an encoder fails come first: beside them, a
+    number that is not finite may be one that the model accepts.
     """
     strict = {name: categories for name, categories in known.items() if categories.is_strict}
-    bad = [*_not_finite(inputs), *_unknown(inputs, strict)] or [*_unknown(inputs, known)]
+    bad = [*_unknown(inputs, strict)] or [*_not_finite(inputs)] or [*_unknown(inputs, known)]
     return InvalidRequest.at(bad) if bad else None
 
 

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from modelyard.runtimes.load_results import RESULTS
-from modelyard.runtimes.sklearn.compiled import gate
+from modelyard.runtimes.sklearn.compiled import encoders, gate
+from modelyard.runtimes.sklearn.compiled.encoders import Encode
 from modelyard.runtimes.sklearn.compiled.hard_texts import hard_texts
 from modelyard.runtimes.sklearn.compiled.head import CompiledTrees, Head, NotCompiledError
 from modelyard.runtimes.sklearn.compiled.sparse_rows import SparseRows, Vectorize
@@ -48,6 +49,19 @@ class Compilation:
             return gate.rows_difference(estimators[:count], function, hard_texts(estimators[0]), gate.Clock())
 
         return self._attempt(estimators[0], make, difference)
+
+    def encoder(self, estimator: Any, *, dense: bool) -> Encode | None:
+        """A function that equals `transform` of an encoder of text columns; None if it is not compiled. With `dense`, it may return
+        an array in place of a sparse matrix."""
+
+        def make() -> Encode | None:
+            return encoders.compiled(estimator, dense=dense)
+
+        def difference(encode: Encode) -> str:
+            odd, usual = encoders.odd_rows(estimator), encoders.usual_rows(estimator)
+            return gate.table_difference(encoders.own(estimator), encode, odd, usual, gate.Clock())
+
+        return self._attempt(estimator, make, difference)
 
     def text_head(self, final: Any, vectorizer: Any, vectorize: Vectorize) -> Head | None:
         """The head of an estimator on the rows that `vectorize` returns; None if it is not compiled."""

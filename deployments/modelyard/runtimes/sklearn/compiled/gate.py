@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from modelyard.runtimes.sklearn.compiled.head import Head
+from modelyard.runtimes.sklearn.compiled.head import Function, Head
 from modelyard.runtimes.sklearn.compiled.sparse_rows import SparseRows, Vectorize
 from modelyard.tensors import Array
 
@@ -29,7 +29,6 @@ class Clock:
         return self._now() - self._start > BUDGET_S
 
 
-EMPTY = SparseRows(np.zeros(1, np.intc), np.zeros(0, np.intc), np.zeros(0), 0)
 LATE = f"it could not be compared with scikit-learn's within {BUDGET_S:g} s"
 
 
@@ -52,6 +51,28 @@ def rows_difference(steps: Sequence[Any], compiled: Vectorize, texts: Sequence[s
     return (
         "" if _same_rows(_transformed(steps, together), compiled(together)) else "its features of several texts differ"
     )
+
+
+def table_difference(own: Function, compiled: Function, odd: Array, usual: Array, clock: Clock) -> str:
+    """How the arrays that a compiled function returns for these rows differ from the estimator's own; "" if they do not.
+
+    Each of the `odd` rows, which may be rejected, is compared by itself. The `usual` ones are compared together, without and with
+    those that are accepted.
+    """
+    accepted = [usual]
+    for row in odd[:, np.newaxis]:
+        expected, rejected = _attempt(own, row)
+        got, failed = _attempt(compiled, row)
+        if clock.is_late:
+            return LATE
+        if type(rejected) is not type(failed):
+            return f"for the row {str(row[0])[:80]}, it raises {failed!r}, and scikit-learn {rejected!r}"
+        if rejected is None:
+            accepted.append(row)
+            if not same(expected, got):
+                return f"its result for the row {str(row[0])[:80]} differs"
+    alike = all(same(own(rows), compiled(rows)) for rows in (usual, np.concatenate(accepted)))
+    return "" if alike else "its result for several rows differs"
 
 
 def head_difference(final: Any, head: Head, rows: Any, convert: Callable[[Any], Any] | None, clock: Clock) -> str:
@@ -95,11 +116,11 @@ def _transformed(steps: Sequence[Any], texts: Array) -> SparseRows:
     return SparseRows.of(rows)
 
 
-def _attempt(function: Vectorize, texts: Array) -> tuple[SparseRows, Exception | None]:
+def _attempt(function: Callable[[Array], Any], rows: Array) -> tuple[Any, Exception | None]:
     try:
-        return function(texts), None
+        return function(rows), None
     except Exception as error:  # noqa: BLE001 - any exception is a result to compare
-        return EMPTY, error.with_traceback(None)  # a traceback refers to the frames of the whole load
+        return None, error.with_traceback(None)  # a traceback refers to the frames of the whole load
 
 
 def _own_outputs(final: Any, head: Head, rows: Any) -> dict[str, Array]:

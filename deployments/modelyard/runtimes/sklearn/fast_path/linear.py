@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse  # type: ignore[import-untyped]  # it ships no types
 from scipy.special import expit  # type: ignore[import-untyped]  # the same
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import (
     BayesianRidge,
     ElasticNet,
@@ -55,12 +56,22 @@ class NotFiniteError(ValueError):
 
 
 def scale(scaler: Any) -> Function | None:
-    """A function that equals `transform` of this fitted scaler for a dense FP64 table; None for other scalers."""
+    """A function that equals `transform` of this fitted scaler or imputer for a dense FP64 table; None for other estimators."""
     if type(scaler) is StandardScaler and scaler.with_mean and scaler.with_std:
         return _finite_or_nan(lambda rows: (rows - scaler.mean_) / scaler.scale_)
     if type(scaler) is MinMaxScaler and not scaler.clip:
         return _finite_or_nan(lambda rows: rows * scaler.scale_ + scaler.min_)
+    if type(scaler) is SimpleImputer and _fills_each_column(scaler):
+        filled = scaler.statistics_.astype(np.float64)
+        return _finite_or_nan(lambda rows: np.where(np.isnan(rows), filled, rows))
     return None
+
+
+def _fills_each_column(imputer: SimpleImputer) -> bool:
+    """Whether it replaces NaN in every column, and adds no column."""
+    numbers = imputer.statistics_.dtype.kind == "f" and not np.isnan(imputer.statistics_).any()
+    missing = imputer.missing_values
+    return bool(numbers and isinstance(missing, float) and np.isnan(missing) and not imputer.add_indicator)
 
 
 def _finite_or_nan(function: Function) -> Function:

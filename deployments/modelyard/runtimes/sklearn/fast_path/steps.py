@@ -23,10 +23,11 @@ def apply_all(functions: Sequence[Function], rows: Any) -> Any:
 
 
 def transforms_of(
-    estimators: Sequence[Any], datatypes: Sequence[str], rows: Any, compilation: Compilation
+    estimators: Sequence[Any], datatypes: Sequence[str], rows: Any, compilation: Compilation, *, dense: bool = False
 ) -> tuple[list[Function], Any]:
-    """The functions of a fitted pipeline's steps, and what they return for `rows`, an example: SparseRows if the last step is
-    compiled. `datatypes` are those of its columns."""
+    """The functions of a fitted pipeline's steps, and what they return for `rows`, an example: SparseRows if the last step is a
+    compiled text vectorizer. `datatypes` are those of its columns. With `dense`, the last may return an array in place of a sparse
+    matrix."""
     functions: list[Function] = []
     waiting = [*estimators]
     while waiting:
@@ -36,6 +37,8 @@ def transforms_of(
             function, count = compiled
         elif isinstance(rows, SparseRows):
             function, count = SparseRows.scipy, 0
+        elif _are_objects(rows) and (encode := compilation.encoder(step, dense=dense and len(waiting) == 1)):
+            function = encode
         elif isinstance(step, ColumnTransformer):
             function = _by_columns(step, datatypes, rows, compilation)
         else:
@@ -47,15 +50,19 @@ def transforms_of(
 
 
 def matrix_transforms_of(
-    estimators: Sequence[Any], datatypes: Sequence[str], rows: Any, compilation: Compilation
+    estimators: Sequence[Any], datatypes: Sequence[str], rows: Any, compilation: Compilation, *, dense: bool = False
 ) -> tuple[list[Function], Any]:
     """The same, with a SciPy matrix in place of SparseRows."""
-    functions, rows = transforms_of(estimators, datatypes, rows, compilation)
+    functions, rows = transforms_of(estimators, datatypes, rows, compilation, dense=dense)
     return ([*functions, SparseRows.scipy], rows.scipy()) if isinstance(rows, SparseRows) else (functions, rows)
 
 
 def _are_texts(rows: Any) -> bool:
     return isinstance(rows, np.ndarray) and rows.ndim == 1 and rows.dtype == object
+
+
+def _are_objects(rows: Any) -> bool:
+    return isinstance(rows, np.ndarray) and rows.ndim == 2 and rows.dtype == object
 
 
 def fast_if_equal(safe: Function, fast: Function | None, rows: Any) -> Function:
@@ -81,7 +88,7 @@ def _by_columns(part: ColumnTransformer, datatypes: Sequence[str], rows: Any, co
         dtype = _float_of({datatypes[index] for index in indices}) if datatypes else None
         block = _block(rows, chosen, dtype)
         inner = [] if isinstance(transformer, str) else steps(transformer)
-        inside, _ = matrix_transforms_of(inner, (), block, compilation)
+        inside, _ = matrix_transforms_of(inner, (), block, compilation, dense=not part.sparse_output_)
         blocks.append((chosen, dtype, inside, weights.get(name, 1.0)))
 
     def transform(table: Any) -> Any:
