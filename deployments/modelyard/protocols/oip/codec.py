@@ -4,6 +4,7 @@ Sources: https://kserve.github.io/website/docs/concepts/architecture/data-plane/
 https://github.com/triton-inference-server/server/tree/main/docs/protocol
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ from modelyard.protocols.values.row_layout import row_shape
 from modelyard.tensors import Array, InferRequest, Signature, Tensors, datatype_of
 from modelyard.text.quoting import shortened
 
+_LEADING_ID = re.compile(rb'\{"id": ?"([\w.:-]{1,128})", ?')
+"""As Triton's and KServe's clients write it. Other forms are decoded without the cache."""
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """The HTTP header with the length of the JSON in a body; 0 if the body has no JSON."""
 
@@ -38,9 +41,9 @@ class OipRequest:
     timeout_s: float | None = None
     """The client's timeout. The model's applies if it is shorter."""
 
-    def with_inputs(self, inputs: Tensors) -> "OipRequest":
-        """The same request with other values of the same shapes."""
-        return OipRequest(self.request.with_inputs(inputs), self.id, self.requested_outputs, self.timeout_s)
+    def with_inputs(self, inputs: Tensors, request_id: str) -> "OipRequest":
+        """The same request with other values of the same shapes, and another id."""
+        return OipRequest(self.request.with_inputs(inputs), request_id, self.requested_outputs, self.timeout_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ class _KnownHeader:
     """A JSON header that was decoded before, of a request whose inputs are all raw contents."""
 
     offsets: tuple[RawOffset, ...]
-    body_bytes: int
+    """From the end of the JSON."""
+    raw_bytes: int
     decoded: OipRequest
 
 
@@ -68,25 +72,26 @@ class InferCodec:
         names = [spec.name for spec in signature.outputs]
         self._all = {binary: [RequestedOutput(name, binary) for name in names] for binary in (False, True)}
         self._known: BoundedCache[bytes, _KnownHeader] = BoundedCache()
-        """By the bytes of the JSON. Clients send the same JSON repeatedly, with other raw contents."""
+        """By the bytes of the JSON without its id. Clients send the same JSON repeatedly, with other ids and raw contents."""
 
     def decode(self, body: bytes, header_length: bytes = b"") -> OipRequest:
         """Decode a request. `header_length` is the value of HEADER_LENGTH, b"" if it is absent. Raises InvalidRequest."""
         if header_length and not header_length.strip(b"0"):
             return self._decode_raw(body)
         json, rest = _split(body, header_length)
+        request_id, without_id = _without_id(json) if rest is not None else ("", json)
         if rest is not None:
-            known = self._known.get(json)
-            if known is not None and known.body_bytes == len(body):
-                return known.decoded.with_inputs(read_at_offsets(body, known.offsets))
+            known = self._known.get(without_id)
+            if known is not None and known.raw_bytes == len(rest):
+                return known.decoded.with_inputs(read_at_offsets(body, known.offsets, len(json)), request_id)
         document = read_document(json)
         slots = self._inputs.slots([(header.name, header.datatype, header.shape) for header in document.inputs])
         arrays = list(self._arrays(document.inputs, slots, rest))
         requested_outputs = document.outputs or self._all[document.binary]
         request = self._inputs.request(arrays, [requested.name for requested in document.outputs])
         decoded = OipRequest(request, document.id, requested_outputs, document.timeout_s)
-        if rest is not None and not document.id:  # an id differs in each request
-            self._remember(json, document.inputs, slots, decoded, len(body))
+        if rest is not None and document.id == request_id:
+            self._remember(without_id, document.inputs, slots, decoded)
         return decoded
 
     def decode_for_json(self, body: bytes, header_length: bytes = b"") -> OipRequest:
@@ -110,10 +115,9 @@ class InferCodec:
         headers: Sequence[InputTensorHeader],
         slots: Sequence[Slot],
         decoded: OipRequest,
-        body_bytes: int,
     ) -> None:
         offsets: list[RawOffset] = []
-        at = len(json)
+        at = 0
         for header, slot in zip(headers, slots, strict=True):
             offset = raw_offset_of(slot, header.shape, at, header.binary_size)
             if offset is None:
@@ -121,7 +125,7 @@ class InferCodec:
             offsets.append(offset)
             at += header.binary_size
         if len(json) <= MAX_HEADER_BYTES:
-            self._known.put(json, _KnownHeader(tuple(offsets), body_bytes, decoded))
+            self._known.put(json, _KnownHeader(tuple(offsets), at, decoded))
 
     def _decode_raw(self, body: bytes) -> OipRequest:
         name, array = read_raw_body(body, self._signature)
@@ -156,6 +160,17 @@ class InferCodec:
             reader = JsonTensorReader(slot, inner)
             self._readers.put(key, reader)
         return reader
+
+
+def _without_id(json: bytes) -> tuple[str, bytes]:
+    """The id that a JSON object begins with, and the object without it; "" and the same JSON without such an id.
+
+    The rest must not name an id, also not with escapes: the last one would count.
+    """
+    found = _LEADING_ID.match(json)
+    if found is None or b'"id"' in (rest := json[found.end() :]) or b"\\" in rest:
+        return "", json
+    return found[1].decode(), b"{" + rest
 
 
 def raw_bytes(body: bytes, header_length: bytes) -> int:

@@ -39,8 +39,9 @@ def raw_offset_of(slot: Slot, shape: Sequence[int], at: int, size: int) -> RawOf
     )
 
 
-def read_at_offsets(body: bytes, offsets: Iterable[RawOffset]) -> Tensors:
-    """Each input with its own memory: aligned, writable, and not a view of the body."""
+def read_at_offsets(body: bytes, offsets: Iterable[RawOffset], start: int = 0) -> Tensors:
+    """Each input with its own memory: aligned, writable, and not a view of the body. Offsets count from `start`."""
     return {
-        offset.name: np.ndarray(offset.shape, offset.wire, body, offset.at).astype(offset.dtype) for offset in offsets
+        offset.name: np.ndarray(offset.shape, offset.wire, body, start + offset.at).astype(offset.dtype)
+        for offset in offsets
     }

@@ -1,5 +1,6 @@
 """The JSON of an earlier request is not parsed again if only the raw contents behind it differ."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -53,10 +54,45 @@ def test_a_repeated_header_is_read_with_its_own_values(monkeypatch: pytest.Monke
     assert [requested.name for requested in decoded.requested_outputs] == ["z"]
 
 
-def test_a_header_with_an_id_or_with_values_that_must_be_checked_is_parsed_each_time(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")], ids=["compact", "spaced"])
+def test_a_repeated_header_with_another_id_is_read_with_its_own_id(
+    monkeypatch: pytest.MonkeyPatch, separators: tuple[str, str]
 ) -> None:
-    assert decode_twice(monkeypatch, header(X, K, id="7"), raw(1), raw(5)) is None
+    codec = InferCodec("m", 1, NUMBERS)
+
+    def decode(members: dict[str, str], first: float) -> OipRequest:
+        head = json.dumps({**members, "inputs": [X, K]}, separators=separators).encode()
+        return codec.decode(head + raw(first), b"%d" % len(head))
+
+    assert decode({"id": "first-1"}, 1).id == "first-1"
+    monkeypatch.setattr(codec_module, "read_document", None)
+    for request_id, first in (("second:22222", 5), ("3", 7)):
+        decoded = decode({"id": request_id}, first)
+        assert (decoded.id, decoded.request.inputs["x"].tolist()) == (request_id, [[first, 2]])
+    assert decode({}, 9).id == ""
+
+
+@pytest.mark.parametrize(
+    ("head", "request_id"),
+    [
+        (b'{"id":"a b",%s}', "a b"),
+        (b'{"id":"\\u0061",%s}', "a"),
+        (b'{"id":"",%s}', ""),
+        (b'{%s,"id":"7"}', "7"),
+        (b'{"id":"6",%s,"id":"7"}', "7"),
+        (b'{"id":"6",%s,"i\\u0064":"7"}', "7"),
+    ],
+)
+def test_a_header_with_an_id_in_another_form_is_parsed_each_time(
+    monkeypatch: pytest.MonkeyPatch, head: bytes, request_id: str
+) -> None:
+    whole = head % header(X, K)[1:-1]
+    assert InferCodec("m", 1, NUMBERS).decode(whole + raw(1), b"%d" % len(whole)).id == request_id
+    if request_id:
+        assert decode_twice(monkeypatch, whole, raw(1), raw(5)) is None
+
+
+def test_a_header_with_values_that_must_be_checked_is_parsed_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [raw(1) + b"\x01\0\0\0a", raw(5) + b"\x01\0\0\0b"]
     assert decode_twice(monkeypatch, header(X, K, T), *texts, signature=SIGNATURE) is None
 
