@@ -173,7 +173,8 @@ class PoolMemory:
         if measurement.released:
             return before if config.load_s else max(before, size)
         if measurement.shared:
-            return min(before, size) if config.load_s else size
+            # Too large, so no reason to reject the model: it has the whole budget, until it is loaded alone.
+            return min(before, size) if config.load_s else min(size, self._budget.max_size_bytes(config.key))
         self._estimates.observe(config.member.args.runtime, config.files_bytes or 0, size)
         return size
 

@@ -67,6 +67,24 @@ def test_a_model_that_was_just_loaded_is_not_evicted_before_the_requests_that_wa
     run_pool(test)
 
 
+def test_a_model_is_not_rejected_for_the_size_of_another_one_that_was_loaded_at_the_same_time() -> None:
+    async def test(rig: Rig) -> None:
+        rig.configure(member("a"), member("b"))
+        rig.files.update(a=1, b=1)
+        first, second = rig.request("a"), rig.request("b")
+        await until(lambda: len(rig.loads) == 2)
+        for loading in (await rig.loading("a"), await rig.loading("b")):
+            loading.set_result(60 * MB)  # b is measured with the 60 MB of a
+        assert (await second).spec.name == "b"
+        await rig.finish("a", 60 * MB)
+        assert await first is rig.server("a")
+        assert rig.resident() == {"a"}, "both do not fit"
+        await rig.load("b", 60 * MB)
+        assert rig.report("b").resident_bytes == 60 * MB
+
+    run_pool(test)
+
+
 def test_a_load_that_waits_for_memory_goes_on_when_another_load_ends() -> None:
     async def test(rig: Rig) -> None:
         rig.configure(member("a"), member("b"))
