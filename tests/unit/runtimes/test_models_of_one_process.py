@@ -99,6 +99,33 @@ def test_modules_of_the_same_name_are_each_models_own_also_when_both_load_at_onc
     assert "features" not in sys.modules
 
 
+@pytest.mark.parametrize("change", ["append({})", "insert(0, {})"])
+def test_modules_in_folders_that_models_put_on_the_search_path_are_each_models_own(change: str) -> None:
+    folders = ["os.path.join(os.path.dirname(__file__), '.', 'src')", "os.path.dirname(__file__)"]
+    head = "".join(f"sys.path.{change.format(folder)}\n" for folder in folders)
+    body = """
+        def predict(self, inputs):
+            from late import OFFSET
+            return {"y": inputs["x"] * FACTOR + OFFSET}
+    """
+    text = f"import os, sys\n{head}from helpers import FACTOR\nimport json\n{source(body)}"
+    path = list(sys.path)
+    models = [
+        load_python(
+            {
+                "model.py": text.encode(),
+                "src/helpers.py": f"FACTOR = {factor}".encode(),
+                "src/late.py": b"import helpers\nOFFSET = helpers.FACTOR * 10",
+                "src/json.py": b"raise ValueError('not this one')",
+            }
+        )
+        for factor in (3, 5)
+    ]
+    assert [result(model) for model in models] == [33, 55]
+    assert not {"helpers", "late"} & sys.modules.keys()
+    assert sys.path == path
+
+
 class Waits:
     """Waits for another load when it is unpickled."""
 

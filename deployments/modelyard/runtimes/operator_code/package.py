@@ -9,6 +9,7 @@ and `sys.meta_path` has the same finders all the time: an import that iterates o
 
 import builtins
 import importlib
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,8 +32,10 @@ class PrivatePackage:
         self.modules = top_modules(files)
         self._folder = folder
         self._plain = False
+        self._path = [str(folder)]
+        """Folders of modules: also those that the modules have put on `sys.path`."""
         package = ModuleType(self.name)
-        package.__path__ = [str(folder)]
+        package.__path__ = self._path
         sys.modules[self.name] = package
         _PRIVATE.builtins[self.name] = {**vars(builtins), "__import__": self._import}
 
@@ -53,6 +56,30 @@ class PrivatePackage:
             _PLAIN.packages = tuple(each for each in _PLAIN.packages if each is not self)
             self._remove_plain_modules()
             sys.modules.update(others)
+            own = self._own_search_path()
+            sys.path[:] = [path for path in sys.path if path not in own]  # they are not for other models
+
+    def adopt(self, top: str) -> bool:
+        """Whether a top-level module is in a folder that these modules have put on `sys.path`. Then it is one of these modules."""
+        own = self._own_search_path()
+        self._path += [path for path in own if path not in self._path]
+        if len(self._path) == 1:
+            return False
+        spec = PathFinder.find_spec(top, None if own else self._path)  # an installed module may come first
+        places = [spec.origin, *(spec.submodule_search_locations or ())] if spec is not None else []
+        if any(place and Path(place).is_relative_to(self._folder) for place in places):
+            self.modules |= {top}
+        return top in self.modules
+
+    def _own_search_path(self) -> list[str]:
+        """Folders of these files that are on `sys.path`."""
+        return [
+            path
+            for path in list(sys.path)
+            if path.startswith(str(self._folder))
+            and Path(os.path.normpath(path)).is_relative_to(self._folder)
+            and Path(path).is_dir()
+        ]
 
     def _remove_plain_modules(self) -> dict[str, ModuleType]:
         """Remove all modules with the same plain names from `sys.modules`, and return them."""
@@ -73,7 +100,7 @@ class PrivatePackage:
     def _import(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         """The `__import__` of these modules: it finds modules of the same folder first."""
         top = name.partition(".")[0]
-        if level or top not in self.modules:
+        if level or not (top in self.modules or (top not in sys.modules and self.adopt(top))):
             return builtins.__import__(name, globals, locals, fromlist, level)
         module = builtins.__import__(f"{self.name}.{name}", globals, locals, fromlist, 0)
         if self._plain:
@@ -141,7 +168,7 @@ class _PlainNames(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         top = fullname.partition(".")[0]
-        package = next((each for each in self.packages if top in each.modules), None)
+        package = next((each for each in self.packages if top in each.modules or (not path and each.adopt(top))), None)
         return None if package is None else ModuleSpec(fullname, _PlainLoader(package))
 
 
