@@ -1,13 +1,17 @@
 """What models of one process do not see of each other, with real models that load and run in threads of their own."""
 
 import gc
+import importlib
 import pickle
 import sys
 import textwrap
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import ExitStack
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -19,7 +23,10 @@ from sklearn.linear_model import LinearRegression
 from modelyard.config.model_spec import ModelSpec
 from modelyard.inference.worker import Worker
 from modelyard.runtimes.base import LoadedModel, LoadError
+from modelyard.runtimes.operator_code import exclusive_load as module
 from modelyard.runtimes.operator_code.exclusive_load import exclusive_load
+from modelyard.runtimes.operator_code.main_module import empty_main
+from modelyard.runtimes.operator_code.package import PrivatePackage
 from modelyard.runtimes.process import PROCESS
 from modelyard.runtimes.python import model as python
 from modelyard.runtimes.sklearn import model as sklearn
@@ -175,25 +182,86 @@ def test_a_model_is_loaded_and_released_while_another_thread_imports(monkeypatch
     assert sys.meta_path == before, "an import that is under way iterates over this list"
 
 
+class Held:
+    """A load that runs in a thread until `leave`."""
+
+    def __init__(self, worker: Worker, names: set[str], timeout_s: float = PATIENCE_S) -> None:
+        inside, self.leave = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with exclusive_load(frozenset(names), timeout_s=timeout_s), exclusive_load():
+                inside.set()
+                self.leave.wait(PATIENCE_S)
+
+        self.done = worker.call(hold)
+        assert inside.wait(PATIENCE_S)
+
+    def beside(self, worker: Worker, names: set[str]) -> "Future[bool]":
+        """Whether another load with modules of these names runs beside this one."""
+
+        def load() -> bool:
+            with exclusive_load(frozenset(names)):
+                return not self.leave.is_set()
+
+        return worker.call(load)
+
+
 def test_one_load_at_a_time_changes_what_belongs_to_the_process(workers: tuple[Worker, Worker]) -> None:
-    inside, leave = threading.Event(), threading.Event()
+    held = Held(workers[0], set())
+    waits = held.beside(workers[1], set())
+    held.leave.set()
+    assert waits.result(PATIENCE_S) is False
+    held.done.result(PATIENCE_S)
 
-    def first() -> None:
-        with exclusive_load(), exclusive_load():
-            inside.set()
-            leave.wait(PATIENCE_S)
 
-    def second(max_wait_s: float) -> bool:
-        with exclusive_load(max_wait_s):
-            return leave.is_set()
+def test_a_load_that_hangs_does_not_stop_those_of_other_models(
+    workers: tuple[Worker, Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_HOLD_S", SHORT_S)
+    held = Held(workers[0], {"features"})
+    assert held.beside(workers[1], {"helpers"}).result(PATIENCE_S) is True
+    started = time.monotonic()
+    monkeypatch.setattr(module, "CHECK_S", PATIENCE_S)
+    assert held.beside(workers[1], {"helpers"}).result(PATIENCE_S) is True
+    assert time.monotonic() - started < PATIENCE_S / 2, "the next one does not wait again"
+    held.leave.set()
 
-    held = workers[0].call(first)
-    assert inside.wait(PATIENCE_S)
-    assert workers[1].call(lambda: second(0.01)).result(PATIENCE_S) is False, "one that hangs does not stop the others"
-    waits = workers[1].call(lambda: second(PATIENCE_S))
-    leave.set()
-    assert waits.result(PATIENCE_S) is True
-    held.result(PATIENCE_S)
+
+def test_a_load_waits_longer_for_one_with_modules_of_the_same_name(
+    workers: tuple[Worker, Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_HOLD_S", SHORT_S)
+    monkeypatch.setattr(module, "MAX_WAIT_S", 2 * SHORT_S)
+    held = Held(workers[0], {"features", "a"})
+    with pytest.raises(LoadError, match=r"modules of the same name: features$"):
+        held.beside(workers[1], {"features", "b"}).result(PATIENCE_S)
+    held.leave.set()
+    held.done.result(PATIENCE_S)
+    abandoned = Held(workers[0], {"features"}, timeout_s=SHORT_S)
+    assert abandoned.beside(workers[1], {"features"}).result(PATIENCE_S) is True, "nothing uses its result"
+    abandoned.leave.set()
+
+
+def test_loads_that_run_beside_each_other_leave_the_program_as_it_was(tmp_path: Path) -> None:
+    main = sys.modules["__main__"]
+    packages = []
+    for factor in (3, 5):
+        folder = tmp_path / str(factor)
+        folder.mkdir()
+        (folder / "features.py").write_text(f"FACTOR = {factor}")
+        packages.append(PrivatePackage(folder, ["features.py"]))
+    blocks = [ExitStack(), ExitStack()]
+    for block, package, factor in zip(blocks, packages, (3, 5), strict=True):
+        block.enter_context(empty_main())
+        block.enter_context(package.plain_names())
+        assert factor == importlib.import_module("features").FACTOR
+    for block in blocks:  # the first one ends first
+        assert sys.modules["__main__"] is not main
+        block.close()
+    assert sys.modules["__main__"] is main
+    assert "features" not in sys.modules
+    for package in packages:
+        package.forget()
 
 
 @pytest.fixture

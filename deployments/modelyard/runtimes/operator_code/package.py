@@ -11,6 +11,7 @@ import builtins
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
@@ -22,16 +23,21 @@ from typing import Any
 
 _numbers = count(1)
 PREFIX = "_modelyard_model_"
+_FORGOTTEN: list[str] = []
+"""Folders of packages that were forgotten, which the import system may still know."""
 
 
 class PrivatePackage:
     """A folder of modules under a unique name."""
 
     def __init__(self, folder: Path, files: Iterable[str]) -> None:
+        _clear_importer_cache()
         self.name = f"{PREFIX}{next(_numbers)}"
         self.modules = top_modules(files)
         self._folder = folder
         self._plain = False
+        self.thread = 0
+        """That of the load, in `plain_names`."""
         self._path = [str(folder)]
         """Folders of modules: also those that the modules have put on `sys.path`."""
         package = ModuleType(self.name)
@@ -46,8 +52,13 @@ class PrivatePackage:
     @contextmanager
     def plain_names(self) -> Iterator[None]:
         """For this block, every import finds these modules by their plain names: a pickle refers to modules by those."""
-        others = self._remove_plain_modules()
+        others = {
+            name: module
+            for name, module in self._remove_plain_modules().items()
+            if not getattr(module, "__name__", "").startswith(PREFIX)  # of another load, which may end before this one
+        }
         _PLAIN.packages = (self, *_PLAIN.packages)
+        self.thread = threading.get_ident()
         self._plain = True
         try:
             yield
@@ -92,10 +103,7 @@ class PrivatePackage:
         for name in _imported():
             if name.partition(".")[0] == self.name:
                 del sys.modules[name]
-        # The import system stores a finder for each folder that it has searched, and nothing else removes them.
-        for path in list(sys.path_importer_cache):
-            if Path(path).is_relative_to(self._folder):
-                sys.path_importer_cache.pop(path, None)
+        _FORGOTTEN.append(str(self._folder))
 
     def _import(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         """The `__import__` of these modules: it finds modules of the same folder first."""
@@ -107,6 +115,17 @@ class PrivatePackage:
             builtins.__import__(name)  # pickle imports through its caller's builtins, then reads sys.modules
         # `import a.b` binds a; `from a.b import c` needs the module a.b itself.
         return module if fromlist else sys.modules[f"{self.name}.{top}"]
+
+
+def _clear_importer_cache() -> None:
+    """The import system stores a finder for each folder that it has searched, and nothing else removes them.
+
+    Not done in `forget`: a garbage collection may call it at any time, also in the middle of an iteration over this dict.
+    """
+    while _FORGOTTEN:
+        folder = _FORGOTTEN.pop()
+        for path in [each for each in list(sys.path_importer_cache) if each.startswith(folder)]:
+            sys.path_importer_cache.pop(path, None)
 
 
 def _imported() -> list[str]:
@@ -168,7 +187,9 @@ class _PlainNames(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         top = fullname.partition(".")[0]
-        package = next((each for each in self.packages if top in each.modules or (not path and each.adopt(top))), None)
+        thread = threading.get_ident()
+        packages = sorted(self.packages, key=lambda each: each.thread != thread)  # other loads may run beside this one
+        package = next((each for each in packages if top in each.modules or (not path and each.adopt(top))), None)
         return None if package is None else ModuleSpec(fullname, _PlainLoader(package))
 
 
