@@ -7,14 +7,17 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from typing import Protocol
 
 from modelyard.replica.model_server import ModelServer
 from modelyard.replica.pool_state import CannotLoad, Configuration
+from modelyard.replica.process_memory import ProcessHeap
 from modelyard.replica.retired_servers import RetiredServers
 from modelyard.residency.budget import MemoryBudget
 from modelyard.residency.entry import CannotFit, Load
 from modelyard.residency.entry import Residency as State
+from modelyard.residency.leftovers import Leftovers
 from modelyard.residency.load_measurement import LoadMeasurements, Measurement
 from modelyard.residency.size_estimates import SizeEstimates
 from modelyard.residency.thrashing import Thrashing
@@ -60,14 +63,16 @@ class PoolMemory:
         thrashing: Thrashing,
         residents: Residents,
         retired: RetiredServers,
-        allocated: Callable[[], int],
+        heap: ProcessHeap,
     ) -> None:
-        """`allocated` returns the bytes that this process has allocated."""
         self._budget = budget
         self._thrashing = thrashing
         self._residents = residents
         self._retired = retired
-        self._measurements = LoadMeasurements(allocated)
+        self._measurements = LoadMeasurements(heap.allocated)
+        self._leftovers = Leftovers(budget.budget_bytes)
+        self._heap = heap
+        self._collecting: asyncio.Task[None] | None = None
         self._estimates = SizeEstimates()
         self._freed = asyncio.Event()
         """Replaced when a load that waits for memory may try again."""
@@ -111,6 +116,7 @@ class PoolMemory:
 
     async def reserve(self, config: Configuration) -> None:
         """Make room for a load. Raises CannotLoad."""
+        await self._collect_leftovers()
         while self._residents.is_used(config):
             if self._residents.are_awaited():  # a model that was just loaded is not evicted before its requests begin
                 await asyncio.sleep(0)
@@ -166,6 +172,16 @@ class PoolMemory:
         self._freed.set()
         self._freed = asyncio.Event()
 
+    async def _collect_leftovers(self) -> None:
+        if self._leftovers.is_due(self._outside_bytes(), exact=not self._measurements.running):
+            started = monotonic()
+            await self._heap.collect()
+            self._measurements.released()
+            self._leftovers.collected(self._outside_bytes(), monotonic() - started)
+
+    def _outside_bytes(self) -> int:
+        return self._heap.allocated() - self._budget.used_bytes
+
     def _size_of(self, config: Configuration, measurement: Measurement) -> int:
         """The size of a model that has just been loaded: measured, as far as nothing else has disturbed the measurement."""
         size = measurement.end()
@@ -204,6 +220,8 @@ class PoolMemory:
         else:
             self._budget.remove(config.key)
         self.try_again()
+        if self._collecting is None or self._collecting.done():  # an operator may have unloaded it: no load follows
+            self._collecting = asyncio.create_task(self._collect_leftovers())
         return partial(self._returned, stuck_bytes)
 
     def _returned(self, stuck_bytes: int) -> None:

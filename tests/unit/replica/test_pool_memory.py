@@ -85,6 +85,34 @@ def test_a_model_is_not_rejected_for_the_size_of_another_one_that_was_loaded_at_
     run_pool(test)
 
 
+def test_what_released_models_leave_behind_is_collected_when_it_is_much() -> None:
+    async def test(rig: Rig) -> None:
+        rig.configure(*(member(name) for name in "abcdefgh"))
+        rig.leaves_behind = True
+        for _ in range(4):
+            for name in "abcdefgh":
+                await rig.load(name, 19 * MB)
+        assert rig.allocated <= 100 * MB + 3 * 19 * MB
+        assert 5 < rig.collections < 20, "not for each model"
+        for name in sorted(rig.resident()):
+            await rig.pool.evict(name)
+        await rig.settle()
+        assert rig.allocated <= 2 * 19 * MB, "also without a further load"
+
+    run_pool(test)
+
+
+def test_nothing_is_collected_where_models_leave_nothing_behind() -> None:
+    async def test(rig: Rig) -> None:
+        rig.configure(*(member(name) for name in "abcdefgh"))
+        for _ in range(4):
+            for name in "abcdefgh":
+                await rig.load(name, 19 * MB)
+        assert rig.collections == 0
+
+    run_pool(test)
+
+
 def test_a_load_that_waits_for_memory_goes_on_when_another_load_ends() -> None:
     async def test(rig: Rig) -> None:
         rig.configure(member("a"), member("b"))
