@@ -74,6 +74,8 @@ class PoolMemory:
         self._heap = heap
         self._collecting: asyncio.Task[None] | None = None
         self._estimates = SizeEstimates()
+        self._closed_servers: list[ModelServer] = []
+        """Evicted models, which may not be released yet."""
         self._freed = asyncio.Event()
         """Replaced when a load that waits for memory may try again."""
 
@@ -129,6 +131,8 @@ class PoolMemory:
                 raise CannotLoad(decision.reason)
             if isinstance(decision, Load):
                 self._evict(decision.evict)
+                while self._closed_servers:  # the load is measured
+                    await self._closed_servers.pop().released()
                 return
             self._drain(decision.drain)
             await freed.wait()
@@ -202,6 +206,7 @@ class PoolMemory:
                 server, _ = unloaded
                 self._measurements.released()
                 self._retired.close(server)
+                self._closed_servers.append(server)
 
     def _drain(self, keys: tuple[str, ...]) -> None:
         """Free models when their open requests have ended."""

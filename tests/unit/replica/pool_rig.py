@@ -78,6 +78,9 @@ class FakeServer:
         elif not self.is_calling:
             self._rig.allocated -= self.size
 
+    async def released(self) -> None:
+        pass
+
     @property
     def completed(self) -> int:
         return self.requests

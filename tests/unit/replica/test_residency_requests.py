@@ -61,6 +61,9 @@ class FakeServer:
     def close(self) -> None:
         self.closed = True
 
+    async def released(self) -> None:
+        pass
+
     def snapshot(self) -> MetricsSnapshot:
         return MetricsSnapshot(Totals(), {}, {})
 
