@@ -125,6 +125,7 @@ class PoolReplica:
         await asyncio.to_thread(self._quarantine.write)
 
     def _on_change(self) -> None:
+        self._exits.record_signals()  # a model has been loaded, and may have changed that
         self._reporter.report_soon()
         if self._watching is None:  # a load has several changes
             self._watching = asyncio.get_running_loop().call_later(WATCH_DELAY_S, self._watch)
