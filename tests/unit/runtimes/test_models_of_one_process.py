@@ -133,6 +133,27 @@ def test_modules_in_folders_that_models_put_on_the_search_path_are_each_models_o
     assert sys.path == path
 
 
+def test_a_module_with_a_name_of_the_standard_library_is_not_seen_by_other_threads_while_its_model_loads(
+    meeting: Meeting, workers: tuple[Worker, Worker]
+) -> None:
+    body = """
+        def load(self, folder, options, cpus):
+            {load}
+
+        def predict(self, inputs):
+            from statistics import median
+            return {{"y": inputs["x"] * median([1, 2, 3])}}
+    """
+    neighbour = load_python({"model.py": source(body.format(load="pass")).encode()})
+    own = source(body.format(load="import sys; sys.meeting.wait()")).encode()
+    files = {"model.py": own, "statistics.py": b"def median(values):\n    return 99"}
+    loads = workers[0].call(lambda: load_python(files))
+    assert meeting.inside.wait(PATIENCE_S)
+    assert result(neighbour) == 2
+    meeting.both.set()
+    assert result(loads.result(PATIENCE_S)) == 99
+
+
 class Waits:
     """Waits for another load when it is unpickled."""
 

@@ -23,6 +23,8 @@ from typing import Any
 
 _numbers = count(1)
 PREFIX = "_modelyard_model_"
+_SHARED = sys.stdlib_module_names | {"__main__"}
+"""Names that mean the same in all threads at all times: other models and the server may import them while a model loads."""
 _FORGOTTEN: list[str] = []
 """Folders of packages that were forgotten, which the import system may still know."""
 
@@ -51,7 +53,10 @@ class PrivatePackage:
 
     @contextmanager
     def plain_names(self) -> Iterator[None]:
-        """For this block, every import finds these modules by their plain names: a pickle refers to modules by those."""
+        """For this block, every import finds these modules by their plain names: a pickle refers to modules by those.
+
+        Modules with names of the standard library are found by `import` statements in these modules only.
+        """
         others = {
             name: module
             for name, module in self._remove_plain_modules().items()
@@ -94,7 +99,8 @@ class PrivatePackage:
 
     def _remove_plain_modules(self) -> dict[str, ModuleType]:
         """Remove all modules with the same plain names from `sys.modules`, and return them."""
-        names = [name for name in _imported() if name.partition(".")[0] in self.modules]
+        own = self.modules - _SHARED
+        names = [name for name in _imported() if name.partition(".")[0] in own]
         return {name: sys.modules.pop(name) for name in names}
 
     def forget(self) -> None:
@@ -111,7 +117,7 @@ class PrivatePackage:
         if level or not (top in self.modules or (top not in sys.modules and self.adopt(top))):
             return builtins.__import__(name, globals, locals, fromlist, level)
         module = builtins.__import__(f"{self.name}.{name}", globals, locals, fromlist, 0)
-        if self._plain:
+        if self._plain and top not in _SHARED:
             builtins.__import__(name)  # pickle imports through its caller's builtins, then reads sys.modules
         # `import a.b` binds a; `from a.b import c` needs the module a.b itself.
         return module if fromlist else sys.modules[f"{self.name}.{top}"]
@@ -187,6 +193,8 @@ class _PlainNames(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         top = fullname.partition(".")[0]
+        if top in _SHARED:
+            return None
         thread = threading.get_ident()
         packages = sorted(self.packages, key=lambda each: each.thread != thread)  # other loads may run beside this one
         package = next((each for each in packages if top in each.modules or (not path and each.adopt(top))), None)
