@@ -314,6 +314,34 @@ def test_a_call_beside_a_load_neither_hides_nor_raises_warnings() -> None:
             assert made_by == {"1"}
 
 
+def test_versions_are_found_for_the_right_model_where_loads_overlap(workers: tuple[Worker, Worker]) -> None:
+    before = list(warnings.filters), warnings.showwarning
+    blocks = [ExitStack(), ExitStack()]
+
+    def warn(version: str) -> None:
+        warnings.warn_explicit(
+            InconsistentVersionWarning(
+                estimator_name="E", current_sklearn_version="2", original_sklearn_version=version
+            ),
+            InconsistentVersionWarning,
+            "f",
+            1,
+        )
+
+    def run(which: int, call: Any) -> Any:
+        return workers[which].call(call).result(PATIENCE_S)
+
+    found = [
+        run(which, lambda block=block: block.enter_context(other_versions())) for which, block in enumerate(blocks)
+    ]
+    run(0, lambda: warn("1.0"))
+    run(0, blocks[0].close)
+    run(1, lambda: warn("1.1"))
+    run(1, blocks[1].close)
+    assert found == [{"1.0"}, {"1.1"}]
+    assert (list(warnings.filters), warnings.showwarning) == before
+
+
 def test_numpys_error_state_is_each_models_own(workers: tuple[Worker, Worker]) -> None:
     strict = source("""
         def load(self, folder, options, cpus):
