@@ -72,6 +72,8 @@ class PoolMemory:
         self._measurements = LoadMeasurements(heap.allocated)
         self._leftovers = Leftovers(budget.budget_bytes)
         self._heap = heap
+        self._has_released = True
+        """Whether a model was released since what is left was measured; True at first, to know what is there without models."""
         self._collecting: asyncio.Task[None] | None = None
         self._estimates = SizeEstimates()
         self._closed_servers: list[ModelServer] = []
@@ -177,6 +179,9 @@ class PoolMemory:
         self._freed = asyncio.Event()
 
     async def _collect_leftovers(self) -> None:
+        if not self._has_released:
+            return  # to measure takes a millisecond
+        self._has_released = False
         if self._leftovers.is_due(self._outside_bytes(), exact=not self._measurements.running):
             started = monotonic()
             await self._heap.collect()
@@ -205,6 +210,7 @@ class PoolMemory:
             if unloaded := self._residents.unload(key):
                 server, _ = unloaded
                 self._measurements.released()
+                self._has_released = True
                 self._retired.close(server)
                 self._closed_servers.append(server)
 
@@ -218,6 +224,7 @@ class PoolMemory:
     def _closed(self, config: Configuration, stuck: bool) -> Callable[[], None]:
         """A retired server is closed. A call that hangs keeps its memory: the others have that much less until it returns."""
         self._measurements.released()
+        self._has_released = True
         stuck_bytes = self.size_bytes(config) if stuck else 0
         self._budget.budget_bytes -= stuck_bytes
         if self._residents.is_used(config):
