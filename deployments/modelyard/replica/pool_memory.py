@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from time import monotonic
+from math import inf
 from typing import Protocol
 
 from modelyard.replica.model_server import ModelServer
@@ -70,7 +70,7 @@ class PoolMemory:
         self._residents = residents
         self._retired = retired
         self._measurements = LoadMeasurements(heap.allocated)
-        self._leftovers = Leftovers(budget.budget_bytes)
+        self._leftovers = Leftovers(budget.budget_bytes, heap.clock)
         self._heap = heap
         self._has_released = True
         """Whether a model was released since what is left was measured; True at first, to know what is there without models."""
@@ -178,15 +178,27 @@ class PoolMemory:
         self._freed.set()
         self._freed = asyncio.Event()
 
-    async def _collect_leftovers(self) -> None:
-        if not self._has_released:
-            return  # to measure takes a millisecond
-        self._has_released = False
-        if self._leftovers.is_due(self._outside_bytes(), exact=not self._measurements.running):
-            started = monotonic()
-            await self._heap.collect()
-            self._measurements.released()
-            self._leftovers.collected(self._outside_bytes(), monotonic() - started)
+    async def _collect_leftovers(self, *, wait: bool = False) -> None:
+        """Collect what is left if that is due; with `wait`, also what is due later."""
+        while self._has_released:  # to measure takes a millisecond
+            self._has_released = False
+            due_s = self._leftovers.due_in_s(self._outside_bytes(), exact=not self._measurements.running)
+            if due_s == 0.0:
+                started = self._heap.clock()
+                await self._heap.collect()
+                self._measurements.released()
+                self._leftovers.collected(self._outside_bytes(), self._heap.clock() - started)
+            elif due_s < inf:
+                self._has_released = True
+                if not wait:
+                    return
+                await asyncio.sleep(due_s)
+
+    def _on_release(self) -> None:
+        self._measurements.released()
+        self._has_released = True
+        if self._collecting is None or self._collecting.done():  # no load may follow
+            self._collecting = asyncio.create_task(self._collect_leftovers(wait=True))
 
     def _outside_bytes(self) -> int:
         return self._heap.allocated() - self._budget.used_bytes
@@ -209,8 +221,7 @@ class PoolMemory:
         for key in keys:
             if unloaded := self._residents.unload(key):
                 server, _ = unloaded
-                self._measurements.released()
-                self._has_released = True
+                self._on_release()
                 self._retired.close(server)
                 self._closed_servers.append(server)
 
@@ -223,8 +234,7 @@ class PoolMemory:
 
     def _closed(self, config: Configuration, stuck: bool) -> Callable[[], None]:
         """A retired server is closed. A call that hangs keeps its memory: the others have that much less until it returns."""
-        self._measurements.released()
-        self._has_released = True
+        self._on_release()
         stuck_bytes = self.size_bytes(config) if stuck else 0
         self._budget.budget_bytes -= stuck_bytes
         if self._residents.is_used(config):
@@ -232,8 +242,6 @@ class PoolMemory:
         else:
             self._budget.remove(config.key)
         self.try_again()
-        if self._collecting is None or self._collecting.done():  # an operator may have unloaded it: no load follows
-            self._collecting = asyncio.create_task(self._collect_leftovers())
         return partial(self._returned, stuck_bytes)
 
     def _returned(self, stuck_bytes: int) -> None:

@@ -9,6 +9,7 @@ import resource
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 GC_THRESHOLDS = (10_000, 10, 10)
 """CPython's first one is 700: a batch of 64 requests exceeds that, and every tenth batch would start a collection of the middle
@@ -27,6 +28,8 @@ class ProcessHeap:
     """Returns the bytes."""
     collect: Callable[[], Awaitable[None]]
     """Frees what released models have left behind."""
+    clock: Callable[[], float] = monotonic
+    """Measures how long that takes."""
 
 
 def limit_memory(extra_bytes: int) -> None:

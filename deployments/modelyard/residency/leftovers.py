@@ -13,6 +13,8 @@ BUDGET_SHARE = 0.05
 """A collection is due when more than both has been left behind."""
 MAX_TIME_SHARE = 0.05
 """Of the time that collections take: one stops the process for up to a second per thousand models."""
+MUCH = 4
+"""At so many times the limit, a collection is due whatever its time is."""
 
 
 class Leftovers:
@@ -23,20 +25,24 @@ class Leftovers:
         self._clock = clock
         self._least: int | None = None
         self._not_before = clock()
+        self._collecting = False
 
-    def is_due(self, outside_bytes: int, *, exact: bool) -> bool:
-        """Whether a collection is due. If so, call `collected` at its end; until then no other one is due.
+    def due_in_s(self, outside_bytes: int, *, exact: bool) -> float:
+        """Seconds until a collection is due; inf if none is. At 0.0, begin one and call `collected` at its end.
 
         `outside_bytes` is what the process has allocated beside the sizes of its models. It is not `exact` while a model loads.
         """
         if exact and (self._least is None or outside_bytes < self._least):
             self._least = outside_bytes
-        if self._least is None or self._clock() < self._not_before or outside_bytes - self._least <= self._limit:
-            return False
-        self._not_before = inf
-        return True
+        left = 0 if self._least is None else outside_bytes - self._least
+        if self._collecting or left <= self._limit:
+            return inf
+        wait_s = 0.0 if left > MUCH * self._limit else max(0.0, self._not_before - self._clock())
+        self._collecting = wait_s == 0.0
+        return wait_s
 
     def collected(self, outside_bytes: int, seconds: float) -> None:
         """A collection took so long."""
+        self._collecting = False
         self._least = outside_bytes
         self._not_before = self._clock() + seconds / MAX_TIME_SHARE

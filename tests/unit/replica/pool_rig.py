@@ -156,7 +156,7 @@ class Rig:
             MemoryBudget(budget_bytes, clock),
             lambda load: cast(PoolDispatch, FakeDispatch(load)),
             self._load,
-            heap=ProcessHeap(lambda: self.allocated, self._collect),
+            heap=ProcessHeap(lambda: self.allocated, self._collect, clock),
             changed=self._changed,
             prepare=self._prepare,
             quarantine=lambda name, fingerprint: self.quarantined.get(fingerprint, ""),
