@@ -271,18 +271,49 @@ def test_loads_that_run_beside_each_other_leave_the_program_as_it_was(tmp_path: 
         folder.mkdir()
         (folder / "features.py").write_text(f"FACTOR = {factor}")
         packages.append(PrivatePackage(folder, ["features.py"]))
-    blocks = [ExitStack(), ExitStack()]
-    for block, package, factor in zip(blocks, packages, (3, 5), strict=True):
+    first, second = ExitStack(), ExitStack()
+    for block, package in zip((first, second), packages, strict=True):
         block.enter_context(empty_main())
         block.enter_context(package.plain_names())
-        assert factor == importlib.import_module("features").FACTOR
-    for block in blocks:  # the first one ends first
-        assert sys.modules["__main__"] is not main
-        block.close()
+        if block is first:
+            assert importlib.import_module("features").FACTOR == 3
+    with pytest.raises(ImportError, match="another model that loads at the same time has a module 'features', too"):
+        importlib.import_module("features")
+    first.close()
+    assert importlib.import_module("features").FACTOR == 5
+    assert sys.modules["__main__"] is not main
+    second.close()
     assert sys.modules["__main__"] is main
     assert "features" not in sys.modules
     for package in packages:
         package.forget()
+
+
+def test_a_load_that_takes_long_and_others_beside_it_import_their_own_modules(
+    meeting: Meeting, workers: tuple[Worker, Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_HOLD_S", 0.0)
+
+    def files(factor: int, own: str, load: str) -> dict[str, bytes]:
+        body = f"""
+            def load(self, folder, options, cpus):
+                import sys
+                {load}
+                from {own} import factor
+                self.factor = factor
+
+            def predict(self, inputs):
+                return {{"y": inputs["x"] * self.factor}}
+        """
+        text = f"{source(body)}\nFACTOR = {factor}\n"
+        return {"model.py": text.encode(), f"{own}.py": b"import model\nfactor = model.FACTOR"}
+
+    slow = files(3, "first", "sys.meeting.inside.set(); sys.meeting.both.wait(20)")
+    loads = workers[0].call(lambda: load_python(slow))
+    assert meeting.inside.wait(PATIENCE_S)
+    assert result(load_python(files(5, "second", "pass"))) == 5
+    meeting.both.set()
+    assert result(loads.result(PATIENCE_S)) == 3
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from time import monotonic
 
 from modelyard.runtimes.base import LoadError
 
-MAX_HOLD_S = 10.0
-"""A load that takes longer may hang, and must not stop those of other models: they go on beside it."""
+MAX_HOLD_S = 3.0
+"""A load that takes longer may hang, and must not stop those of other models, whose requests wait: they go on beside it."""
 MAX_WAIT_S = 60.0
 """For a load that takes longer and has modules of the same names. Beside it, a model could get the modules of the other one."""
 

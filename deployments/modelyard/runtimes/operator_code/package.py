@@ -13,11 +13,13 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader, all_suffixes
 from itertools import count
+from math import inf
 from pathlib import Path
+from time import monotonic
 from types import ModuleType
 from typing import Any
 
@@ -29,6 +31,10 @@ _FORGOTTEN: list[str] = []
 """Folders of packages that were forgotten, which the import system may still know."""
 
 
+class AmbiguousModule(ImportError):
+    """Two models that load at the same time have a module of this plain name. `import` statements in them find their own."""
+
+
 class PrivatePackage:
     """A folder of modules under a unique name."""
 
@@ -38,8 +44,8 @@ class PrivatePackage:
         self.modules = top_modules(files)
         self._folder = folder
         self._plain = False
-        self.thread = 0
-        """That of the load, in `plain_names`."""
+        self.thread, self.until = 0, 0.0
+        """Those of `plain_names`."""
         self._path = [str(folder)]
         """Folders of modules: also those that the modules have put on `sys.path`."""
         package = ModuleType(self.name)
@@ -52,9 +58,10 @@ class PrivatePackage:
         return importlib.import_module(f"{self.name}.{name}")
 
     @contextmanager
-    def plain_names(self) -> Iterator[None]:
+    def plain_names(self, timeout_s: float = inf) -> Iterator[None]:
         """For this block, every import finds these modules by their plain names: a pickle refers to modules by those.
 
+        After `timeout_s`, only those in this thread do: nothing uses the result of the load then.
         Modules with names of the standard library are found by `import` statements in these modules only.
         """
         others = {
@@ -63,7 +70,7 @@ class PrivatePackage:
             if not getattr(module, "__name__", "").startswith(PREFIX)  # of another load, which may end before this one
         }
         _PLAIN.packages = (self, *_PLAIN.packages)
-        self.thread = threading.get_ident()
+        self.thread, self.until = threading.get_ident(), monotonic() + timeout_s
         self._plain = True
         try:
             yield
@@ -118,7 +125,8 @@ class PrivatePackage:
             return builtins.__import__(name, globals, locals, fromlist, level)
         module = builtins.__import__(f"{self.name}.{name}", globals, locals, fromlist, 0)
         if self._plain and top not in _SHARED:
-            builtins.__import__(name)  # pickle imports through its caller's builtins, then reads sys.modules
+            with suppress(AmbiguousModule):
+                builtins.__import__(name)  # pickle imports through its caller's builtins, then reads sys.modules
         # `import a.b` binds a; `from a.b import c` needs the module a.b itself.
         return module if fromlist else sys.modules[f"{self.name}.{top}"]
 
@@ -195,10 +203,15 @@ class _PlainNames(MetaPathFinder):
         top = fullname.partition(".")[0]
         if top in _SHARED:
             return None
-        thread = threading.get_ident()
-        packages = sorted(self.packages, key=lambda each: each.thread != thread)  # other loads may run beside this one
-        package = next((each for each in packages if top in each.modules or (not path and each.adopt(top))), None)
-        return None if package is None else ModuleSpec(fullname, _PlainLoader(package))
+        thread, now = threading.get_ident(), monotonic()
+        packages = [
+            each
+            for each in self.packages
+            if (each.thread == thread or each.until > now) and (top in each.modules or (not path and each.adopt(top)))
+        ]
+        if len(packages) > 1:  # `sys.modules` has one module of this name for all threads
+            raise AmbiguousModule(f"another model that loads at the same time has a module {top!r}, too", name=top)
+        return ModuleSpec(fullname, _PlainLoader(packages[0])) if packages else None
 
 
 class _PlainLoader(Loader):

@@ -108,7 +108,7 @@ def _read(name: str, content: bytes, spec: ModelSpec, code: AdjacentModules | No
         else:
             content = pickles.uncompressed(content)
             load = partial(pickles.load, content)
-        with empty_main(), code.plain_names() if code else nullcontext():
+        with empty_main(), code.plain_names(spec.load_timeout_s) if code else nullcontext():
             return load()
     except LoadError:
         raise
