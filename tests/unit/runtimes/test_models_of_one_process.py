@@ -4,6 +4,7 @@ import gc
 import importlib
 import pickle
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -396,6 +397,12 @@ def test_numpys_error_state_is_each_models_own(workers: tuple[Worker, Worker]) -
     assert workers[1].call(lambda: models[1].predict(zero, ["y"])["y"][0]).result(PATIENCE_S) == np.inf
     with pytest.raises(FloatingPointError):
         workers[0].call(lambda: models[0].predict(zero, ["y"])).result(PATIENCE_S)
+
+
+def test_models_load_after_one_has_changed_the_folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
+    load_python(python_files(3, "import tempfile; tempfile.tempdir = '/nonexistent'"))
+    assert result(load_python(python_files(5, "pass"))) == 25
 
 
 def test_a_model_cannot_replace_a_signal_handler(workers: tuple[Worker, Worker]) -> None:
