@@ -92,4 +92,5 @@ class ConfigReader:
             spec.name: frozenset(version.number for version in snapshot.folders[spec.folder].versions)
             for spec in config.models
         }
-        return DesiredState(config, resolve_all(config.models, snapshot), snapshot.settles_in_s, there)
+        budgets = {pool.name: pool.memory for pool in config.pools}
+        return DesiredState(config, resolve_all(config.models, snapshot, budgets), snapshot.settles_in_s, there)

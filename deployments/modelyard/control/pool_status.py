@@ -44,11 +44,15 @@ class PoolStatus:
 
 
 def pool_statuses(running: Running, statuses: Sequence[ModelStatus]) -> tuple[PoolStatus, ...]:
-    """All pools by name, from an observation of Serve and the models in it."""
+    """All pools by name, from an observation of Serve and the models in it; not those that Serve is deleting."""
     models = Counter(status.pool for status in statuses)
     ready = Counter(status.pool for status in statuses if status.state == "READY")
     residencies = Counter((status.pool, status.residency) for status in statuses)
-    return tuple(_status(details, models, ready, residencies) for _, details in sorted(running.pools.items()))
+    return tuple(
+        _status(details, models, ready, residencies)
+        for _, details in sorted(running.pools.items())
+        if details.get("deployed_app_config")
+    )
 
 
 def _status(

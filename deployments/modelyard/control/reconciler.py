@@ -99,6 +99,8 @@ class Reconciler:
         for key, text in _warnings(first).items():
             # The operator has read those of the first configuration.
             self._notices.set_silently(f"{_WARNING}{key}", text)
+        self._unpublished = ""
+        """Why the state could not be published."""
         self._reported: dict[str, tuple[object, ...]] = {}
         """What was last reported of each model."""
 
@@ -124,8 +126,8 @@ class Reconciler:
                 self._check_files,
             )
         ]
-        self._notices.set("loop", next(filter(None, troubles), ""))
-        self._publish()
+        self._notices.set("loop", next(filter(None, (*troubles, self._unpublished)), ""))
+        self._unpublished = self._tried(self._publish)
 
     @staticmethod
     def _tried(step: Callable[[], None]) -> str:

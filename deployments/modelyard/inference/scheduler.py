@@ -12,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 
 from modelyard.config.model_spec import Batching, Limits
 from modelyard.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, ModelyardError, Overloaded
@@ -91,6 +92,7 @@ class Scheduler:
         self._singles = 0  # batches in a row that held one request and left the queue empty
         self._closing = False
         self._closed = False
+        self._released: Future[None] = Future()
         self._worker = worker or Worker()
         self._cancelled: Callable[[PendingRequest], None] = self._drop  # bound once, not for each request
         self.generations: Generations | None = None
@@ -171,8 +173,11 @@ class Scheduler:
             self._start_now()
         await self.open_requests.emptied()
 
-    def close(self) -> None:
-        """Reject new requests, fail the open ones with ModelNotReady, and end the thread after its batch."""
+    def close(self) -> Future[None]:
+        """Reject new requests, fail the open ones with ModelNotReady, and end the thread after its batch.
+
+        Returns a future that is done when the model is released: in its thread, because operator code may run then.
+        """
         self._closing = True
         open_requests = [*self._queue, *self._started()]
         self._queue.clear()
@@ -184,12 +189,20 @@ class Scheduler:
         for timer in (self._start, self._deadline):
             if timer is not None:
                 timer.cancel()
-        self._worker.stop()
         # An idle connection still refers to this scheduler by its last endpoint. The model's memory is freed all the same.
         self._cancelled = _ignore
         if not self._closed:
             self._closed = True
+            model, released = [self._model], self._released
             del self._model
+
+            def release() -> None:
+                model.clear()
+                released.set_result(None)
+
+            if not self._worker.stop(release):
+                release()
+        return self._released
 
     # Admission
 

@@ -61,17 +61,18 @@ class Worker:
         """The model works in every thread: end this one after the jobs that are queued, and later ones when they are idle."""
         self._end_when_idle(self._idle_s)
 
-    def stop(self, last: Job | None = None) -> None:
-        """End the thread after its jobs and `last`, without waiting for it. Without a thread, nothing is done."""
-        self._end_when_idle(0.0, last)
+    def stop(self, last: Job | None = None) -> bool:
+        """End the thread after its jobs and `last`, without waiting for it. Without a thread, nothing is done: returns False."""
+        return self._end_when_idle(0.0, last)
 
-    def _end_when_idle(self, later_s: float, last: Job | None = None) -> None:
+    def _end_when_idle(self, later_s: float, last: Job | None = None) -> bool:
         with self._lock:
             self._waits_s = later_s
             if self._running:
                 if last is not None:
                     self._jobs.put(last)
                 self._jobs.put(None)
+            return self._running
 
     def _work(self) -> None:
         while True:

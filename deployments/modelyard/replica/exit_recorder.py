@@ -32,8 +32,13 @@ class ExitRecorder:
         except OSError as error:
             logger.warning("cannot write %s: %s", self._files.fatal, error)
         else:
-            faulthandler.enable(file=self._fatal)
+            self.record_signals()
         os._exit = self._os_exit  # type: ignore[assignment] # operator code calls it by this name
+
+    def record_signals(self) -> None:
+        """Record fatal signals, also if operator code has turned that off, or has chosen another file."""
+        if self._fatal >= 0:
+            faulthandler.enable(file=self._fatal)
 
     def record_copies(self, originals: Mapping[str, str]) -> None:
         """Record the folders that operator code was copied to, with their originals."""

@@ -22,6 +22,8 @@ from modelyard.telemetry.trace_sampling import TraceSampler
 if TYPE_CHECKING:
     from modelyard.telemetry.spans import SpanWriter
 
+MAX_RELEASE_S = 1.0
+"""To wait until a closed model is released: its own code may run then, and hang."""
 DRAIN_CHECK_S = 0.01
 """Between two checks whether a model still has open requests."""
 
@@ -70,6 +72,7 @@ class ModelServer:
         self.dispatch = Dispatch(args.spec, args.runtime, self._versions)
         """The model's paths, in every protocol."""
         self._closed = False
+        self._releases: list[Future[None]] = []
         self._snapshot: MetricsSnapshot | None = None
         self._shown: list[int] = []
         """The gauges when it was made."""
@@ -161,16 +164,21 @@ class ModelServer:
             await asyncio.sleep(DRAIN_CHECK_S)
 
     def close(self) -> None:
-        """Fail what is open, end all threads and processes without waiting for them, and free the model's memory.
+        """Fail what is open, end all threads and processes without waiting for them, and release the model.
 
-        A thread whose call of the model hangs ends when the call returns. Only `snapshot` and `end_traces` may follow.
+        A thread whose call of the model hangs ends when the call returns. Only `released`, `snapshot` and `end_traces` may follow.
         """
         self._closed = True
         self.dispatch.release()
         for version in self._versions.values():
-            version.scheduler.close()
             version.decoder.end()
-            del version.loaded
+            del version.loaded  # before the thread of the model releases it
+            self._releases.append(version.scheduler.close())
+
+    async def released(self) -> None:
+        """Return when the memory of a closed model is free, or after MAX_RELEASE_S."""
+        if pending := [asyncio.wrap_future(each) for each in self._releases if not each.done()]:
+            await asyncio.wait(pending, timeout=MAX_RELEASE_S)
 
     def end_traces(self) -> None:
         """Send the last spans. Waits for the collector, so call it in another thread than the event loop's."""

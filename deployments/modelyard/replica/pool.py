@@ -28,6 +28,7 @@ from modelyard.replica.pool_dispatch import PoolDispatch
 from modelyard.replica.pool_memory import PoolMemory, Usage
 from modelyard.replica.pool_metrics import PoolMetrics
 from modelyard.replica.pool_state import CannotLoad, Configuration, ModelState, artefact_bytes, member_of, too_busy
+from modelyard.replica.process_memory import ProcessHeap
 from modelyard.replica.retired_servers import RetiredServers
 from modelyard.residency.budget import MemoryBudget
 from modelyard.residency.thrashing import Thrashing
@@ -64,15 +65,15 @@ class Pool:
         dispatch: Callable[[Callable[[str], Awaitable[Dispatch]]], PoolDispatch],
         load: Callable[[ModelArgs], Awaitable[ModelServer]],
         *,
-        measure: Callable[[], int],
+        heap: ProcessHeap,
         changed: Callable[[], None] = lambda: None,
         prepare: Callable[[ModelArgs], Future[int]] = prepare,
         quarantine: Callable[[str, str], str] = lambda name, fingerprint: "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`dispatch` makes the pool's dispatch from what loads a model for a request; `load` loads a model; `measure` returns the
-        bytes that this process has allocated; `changed` is called when what the models serve has changed; `prepare` returns
-        the size of a model's files; `quarantine` returns why a model with these arguments must not be loaded, or ""."""
+        """`dispatch` makes the pool's dispatch from what loads a model for a request; `load` loads a model; `heap` is that
+        of this process; `changed` is called when what the models serve has changed; `prepare` returns the size of a model's files;
+        `quarantine` returns why a model with these arguments must not be loaded, or ""."""
         self._load = load
         self._changed = changed
         self._prepare = prepare
@@ -82,7 +83,7 @@ class Pool:
         self._thrashing = Thrashing(clock)
         self.metrics = PoolMetrics()
         self._retired = RetiredServers(self.metrics)
-        self._memory = PoolMemory(budget, self._thrashing, self, self._retired, measure)
+        self._memory = PoolMemory(budget, self._thrashing, self, self._retired, heap)
         self._slots = LoadSlots()
         self._configs = count()
         self._background = BackgroundLoads(self._load_without_request, changed)

@@ -33,7 +33,7 @@ from modelyard.replica.pool import Pool
 from modelyard.replica.pool_dispatch import PoolDispatch
 from modelyard.replica.pool_reporter import PoolReporter
 from modelyard.replica.process_files import open_files, replica_id
-from modelyard.replica.process_memory import HeapTrimmer, freeze_loaded, tune_gc
+from modelyard.replica.process_memory import HeapTrimmer, ProcessHeap, collect_released, freeze_loaded, tune_gc
 from modelyard.replica.quarantine import Quarantine
 from modelyard.replica.watchdog import Watchdog
 from modelyard.replica_files.paths import ReplicaFiles
@@ -80,7 +80,10 @@ class PoolReplica:
             MemoryBudget(pool_args.memory),
             dispatch,
             _load,
-            measure=allocated_bytes,
+            heap=ProcessHeap(
+                allocated_bytes,
+                lambda: asyncio.to_thread(collect_released),  # it may run code of models
+            ),
             changed=self._on_change,
             quarantine=self._quarantine.reason,
         )
@@ -122,6 +125,7 @@ class PoolReplica:
         await asyncio.to_thread(self._quarantine.write)
 
     def _on_change(self) -> None:
+        self._exits.record_signals()  # a model has been loaded, and may have changed that
         self._reporter.report_soon()
         if self._watching is None:  # a load has several changes
             self._watching = asyncio.get_running_loop().call_later(WATCH_DELAY_S, self._watch)

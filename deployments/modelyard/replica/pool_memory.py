@@ -7,14 +7,17 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Protocol
 
 from modelyard.replica.model_server import ModelServer
 from modelyard.replica.pool_state import CannotLoad, Configuration
+from modelyard.replica.process_memory import ProcessHeap
 from modelyard.replica.retired_servers import RetiredServers
 from modelyard.residency.budget import MemoryBudget
 from modelyard.residency.entry import CannotFit, Load
 from modelyard.residency.entry import Residency as State
+from modelyard.residency.leftovers import Leftovers
 from modelyard.residency.load_measurement import LoadMeasurements, Measurement
 from modelyard.residency.size_estimates import SizeEstimates
 from modelyard.residency.thrashing import Thrashing
@@ -60,15 +63,21 @@ class PoolMemory:
         thrashing: Thrashing,
         residents: Residents,
         retired: RetiredServers,
-        allocated: Callable[[], int],
+        heap: ProcessHeap,
     ) -> None:
-        """`allocated` returns the bytes that this process has allocated."""
         self._budget = budget
         self._thrashing = thrashing
         self._residents = residents
         self._retired = retired
-        self._measurements = LoadMeasurements(allocated)
+        self._measurements = LoadMeasurements(heap.allocated)
+        self._leftovers = Leftovers(budget.budget_bytes, heap.clock)
+        self._heap = heap
+        self._has_released = True
+        """Whether a model was released since what is left was measured; True at first, to know what is there without models."""
+        self._collecting: asyncio.Task[None] | None = None
         self._estimates = SizeEstimates()
+        self._closed_servers: list[ModelServer] = []
+        """Evicted models, which may not be released yet."""
         self._freed = asyncio.Event()
         """Replaced when a load that waits for memory may try again."""
 
@@ -111,6 +120,7 @@ class PoolMemory:
 
     async def reserve(self, config: Configuration) -> None:
         """Make room for a load. Raises CannotLoad."""
+        await self._collect_leftovers()
         while self._residents.is_used(config):
             if self._residents.are_awaited():  # a model that was just loaded is not evicted before its requests begin
                 await asyncio.sleep(0)
@@ -123,6 +133,8 @@ class PoolMemory:
                 raise CannotLoad(decision.reason)
             if isinstance(decision, Load):
                 self._evict(decision.evict)
+                while self._closed_servers:  # the load is measured
+                    await self._closed_servers.pop().released()
                 return
             self._drain(decision.drain)
             await freed.wait()
@@ -166,6 +178,31 @@ class PoolMemory:
         self._freed.set()
         self._freed = asyncio.Event()
 
+    async def _collect_leftovers(self, *, wait: bool = False) -> None:
+        """Collect what is left if that is due; with `wait`, also what is due later."""
+        while self._has_released:  # to measure takes a millisecond
+            self._has_released = False
+            due_s = self._leftovers.due_in_s(self._outside_bytes(), exact=not self._measurements.running)
+            if due_s == 0.0:
+                started = self._heap.clock()
+                await self._heap.collect()
+                self._measurements.released()
+                self._leftovers.collected(self._outside_bytes(), self._heap.clock() - started)
+            elif due_s < inf:
+                self._has_released = True
+                if not wait:
+                    return
+                await asyncio.sleep(due_s)
+
+    def _on_release(self) -> None:
+        self._measurements.released()
+        self._has_released = True
+        if self._collecting is None or self._collecting.done():  # no load may follow
+            self._collecting = asyncio.create_task(self._collect_leftovers(wait=True))
+
+    def _outside_bytes(self) -> int:
+        return self._heap.allocated() - self._budget.used_bytes
+
     def _size_of(self, config: Configuration, measurement: Measurement) -> int:
         """The size of a model that has just been loaded: measured, as far as nothing else has disturbed the measurement."""
         size = measurement.end()
@@ -173,7 +210,8 @@ class PoolMemory:
         if measurement.released:
             return before if config.load_s else max(before, size)
         if measurement.shared:
-            return min(before, size) if config.load_s else size
+            # Too large, so no reason to reject the model: it has the whole budget, until it is loaded alone.
+            return min(before, size) if config.load_s else min(size, self._budget.max_size_bytes(config.key))
         self._estimates.observe(config.member.args.runtime, config.files_bytes or 0, size)
         return size
 
@@ -183,8 +221,9 @@ class PoolMemory:
         for key in keys:
             if unloaded := self._residents.unload(key):
                 server, _ = unloaded
-                self._measurements.released()
+                self._on_release()
                 self._retired.close(server)
+                self._closed_servers.append(server)
 
     def _drain(self, keys: tuple[str, ...]) -> None:
         """Free models when their open requests have ended."""
@@ -195,7 +234,7 @@ class PoolMemory:
 
     def _closed(self, config: Configuration, stuck: bool) -> Callable[[], None]:
         """A retired server is closed. A call that hangs keeps its memory: the others have that much less until it returns."""
-        self._measurements.released()
+        self._on_release()
         stuck_bytes = self.size_bytes(config) if stuck else 0
         self._budget.budget_bytes -= stuck_bytes
         if self._residents.is_used(config):

@@ -6,8 +6,10 @@ import gc
 import logging
 import re
 import resource
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 GC_THRESHOLDS = (10_000, 10, 10)
 """CPython's first one is 700: a batch of 64 requests exceeds that, and every tenth batch would start a collection of the middle
@@ -16,6 +18,18 @@ TRIM_DELAY_S = 1.0
 """From the first release to the trimming, which covers all releases in between."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessHeap:
+    """What a process has allocated."""
+
+    allocated: Callable[[], int]
+    """Returns the bytes."""
+    collect: Callable[[], Awaitable[None]]
+    """Frees what released models have left behind."""
+    clock: Callable[[], float] = monotonic
+    """Measures how long that takes."""
 
 
 def limit_memory(extra_bytes: int) -> None:
@@ -50,9 +64,17 @@ def freeze_loaded() -> None:
     """Exclude a model that has just been loaded from garbage collection, without its load's garbage.
 
     In a process that holds many models a full collection takes 0.1 s for 100 scikit-learn models, and would come after every few
-    loads; this takes less than 1 ms. Reference counts free a model that is released. Cycles that are frozen are never collected.
+    loads; this takes less than 1 ms. Reference counts free a model that is released. Cycles that are frozen stay until
+    `collect_released`.
     """
     gc.collect(1)
+    gc.freeze()
+
+
+def collect_released() -> None:
+    """Free the cycles of models that were released. Stops all threads of the process meanwhile."""
+    gc.unfreeze()
+    gc.collect()
     gc.freeze()
 
 

@@ -1,5 +1,8 @@
 """Models that end the process of their pool: after the second time within an hour they are not loaded.
 
+The kernel does not say for which thread it has killed a process, so a death counts in part for each model that ran. With a whole
+count, two kills under load would put all busy models into quarantine.
+
 A process that ends leaves which models were called or loaded (`inference.running_requests`). The next replica of the pool on this
 machine counts that, before it loads a model. A model is free again when its arguments change.
 
@@ -22,6 +25,8 @@ from modelyard.replica_files.paths import ReplicaFiles
 WINDOW_S = 3600.0
 MAX_DEATHS = 2
 """So many deaths within WINDOW_S put a model into quarantine."""
+ROUNDING = 1e-6
+"""Of the sum of such parts."""
 FILE = "quarantine.json"
 """In the folder of the pool's replicas."""
 CURRENT_THREAD = re.compile(r"^Current thread (0x[0-9a-f]+)", re.MULTILINE)
@@ -40,6 +45,8 @@ class ModelDeath:
     """Seconds since 1970."""
     fingerprint: str = ""
     """Of the model's arguments when the next replica started; "" before that."""
+    share: float = 1.0
+    """How much it counts: a process that was killed while several models ran counts for each of them in part."""
 
 
 class Quarantine:
@@ -96,12 +103,12 @@ class Quarantine:
 
     def reason(self, model: str, fingerprint: str) -> str:
         """Why a model with these arguments is not loaded; "" if it may be."""
-        deaths = sum(death.model == model and death.fingerprint == fingerprint for death in self._deaths)
-        if deaths < MAX_DEATHS:
+        deaths = [death for death in self._deaths if death.model == model and death.fingerprint == fingerprint]
+        if sum(death.share for death in deaths) < MAX_DEATHS - ROUNDING:
             return ""
         return (
-            f"in quarantine: the process of its pool ended {deaths} times within an hour while it called or loaded this model. "
-            "To load it again, change its file or its artefact"
+            f"in quarantine: the process of its pool ended {len(deaths)} times within an hour while it called or loaded this "
+            "model. To load it again, change its file or its artefact"
         )
 
     def _recorded(self) -> Iterator[ModelDeath]:
@@ -142,5 +149,6 @@ def _deaths_of(files: ReplicaFiles) -> Iterator[ModelDeath]:
     if thread:
         calls = tuple(call for call in calls if call.thread == thread)
     at = _ended_at(files)
-    for model in {call.model for call in calls if call.model}:
-        yield ModelDeath(files.replica, model, at)
+    models = {call.model for call in calls if call.model}
+    for model in models:
+        yield ModelDeath(files.replica, model, at, share=1 / len(models))

@@ -29,7 +29,7 @@ class RetiredServers:
         return iter([*self._servers])
 
     def close(self, server: ModelServer) -> None:
-        """Close a server without open requests. Its memory is free at once."""
+        """Close a server without open requests."""
         server.close()
         self._run(self._record(server))
 
@@ -47,6 +47,8 @@ class RetiredServers:
                 async with asyncio.timeout(server.spec.limits.timeout_s + DRAIN_LIMIT_S):
                     await server.drained()
             server.close()
+            if not server.is_calling:
+                await server.released()
         finally:
             released = closed(server.is_calling)
         while server.is_calling:

@@ -1,12 +1,13 @@
 """Resolves a spec and its folder to the versions to serve, or to the reason why the model is rejected. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelyard.config.model_spec import ModelSpec
 from modelyard.repository import version_policy
 from modelyard.repository.artefact import UnusableVersion, runtime_of
 from modelyard.repository.snapshot import FolderSnapshot, Snapshot, VersionSnapshot
+from modelyard.text.sizes import size_text
 
 STILL_WRITTEN, IN_PLACE = "still being written", "being changed in place"
 """Parts of a rejection's reason that say that it is temporary."""
@@ -50,12 +51,15 @@ class Rejected:
     """The key of the model's YAML that is closest to the cause."""
 
 
-def resolve_all(specs: Iterable[ModelSpec], snapshot: Snapshot) -> tuple[Resolved | Rejected, ...]:
-    """Every spec, in order. Raises KeyError if the snapshot lacks a spec's folder."""
-    return tuple(resolve(spec, snapshot.folders[spec.folder]) for spec in specs)
+def resolve_all(
+    specs: Iterable[ModelSpec], snapshot: Snapshot, budgets: Mapping[str, int] | None = None
+) -> tuple[Resolved | Rejected, ...]:
+    """Every spec, in order. `budgets` are the bytes of memory of the pools. Raises KeyError if the snapshot lacks a folder."""
+    sizes = budgets or {}
+    return tuple(resolve(spec, snapshot.folders[spec.folder], sizes.get(spec.pool or "")) for spec in specs)
 
 
-def resolve(spec: ModelSpec, folder: FolderSnapshot) -> Resolved | Rejected:
+def resolve(spec: ModelSpec, folder: FolderSnapshot, budget_bytes: int | None = None) -> Resolved | Rejected:
     """Select the versions, check that each can be served, and find their runtime.
 
     A version that is still being written is skipped. A complete version that cannot be served is an error: serving an older version
@@ -65,6 +69,8 @@ def resolve(spec: ModelSpec, folder: FolderSnapshot) -> Resolved | Rejected:
         versions = _choose(spec, folder)
         runtimes = [_runtime(spec, folder, version) for version in versions]
         _check_one_runtime(folder, versions, runtimes)
+        if budget_bytes is not None:
+            _check_size(spec, folder, versions, budget_bytes)
     except _Rejection as rejection:
         return Rejected(spec.name, *rejection.args)
     return Resolved(spec, runtimes[0], tuple(ServedVersion(version.number, version.digest) for version in versions))
@@ -127,6 +133,20 @@ def _check_one_runtime(folder: FolderSnapshot, versions: Sequence[VersionSnapsho
                 "served versions of a model must have the same runtime",
                 f"{folder.folder}/{version.number}",
             )
+
+
+def _check_size(
+    spec: ModelSpec, folder: FolderSnapshot, versions: Sequence[VersionSnapshot], budget_bytes: int
+) -> None:
+    """The memory of a model is known when it is loaded. It is not less than its files: a replica reads them as a whole."""
+    size = sum(file.size_bytes for version in versions for file in version.files)
+    if size > budget_bytes:
+        raise _Rejection(
+            f"the files of the served versions have {size_text(size)}, and the models of pool {spec.pool!r} may use "
+            f"{size_text(budget_bytes)}",
+            folder.folder,
+            "pool",
+        )
 
 
 def _absent(folder: FolderSnapshot, available: Iterable[int], absent: Sequence[int]) -> str:

@@ -1,10 +1,11 @@
 """The state of pools and of their models, as `modelyard status` shows it."""
 
 from modelyard.control.pool_status import PoolStatus, pool_statuses
-from modelyard.control.status import model_statuses
+from modelyard.control.pools import unfold
+from modelyard.control.status import Running, model_statuses
 from modelyard.ray_serve.pool_report import ModelReport
-from tests.unit.control.models import resolved
-from tests.unit.control.pool_fleet import MIB, pool, pooled_config, running_pools
+from tests.unit.control.models import details, resolved
+from tests.unit.control.pool_fleet import MIB, observed, pool, pooled_config, running_pools
 
 ORIGIN = "http://127.0.0.1:8000"
 
@@ -43,3 +44,11 @@ def test_memory_is_that_of_the_replica_in_which_it_is_largest():
     running = running_pools(config, more={"a": ModelReport("RESIDENT", "other", resident_bytes=7 * MIB)})
     (found,) = pool_statuses(running, ())
     assert found.used_bytes == 7 * MIB
+
+
+def test_a_pool_that_serve_is_deleting_has_no_state():
+    pools = (pool("small"), pool("gone"))
+    seen = observed(pooled_config(resolved("a", pool="small"), pools=pools))
+    deleted = {**details(None, "DELETING", {"STOPPING": 1}), "deployed_app_config": None}
+    running = unfold(Running({**seen.applications, "_pool.gone": deleted}), {})
+    assert [each.name for each in pool_statuses(running, ())] == ["small"]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from modelyard.config.diagnostic import Diagnostic
+from modelyard.control import reconciler
 from modelyard.control.node import NodeDied
 from modelyard.control.writes import NotWritten
 from tests.unit.control.models import resolved
@@ -43,6 +44,18 @@ def test_a_change_that_cannot_be_applied_waits_and_what_runs_is_observed_meanwhi
     assert [turn.at for turn in loop.turns[turns:]] == sorted({turn.at for turn in loop.turns[turns:]})
     assert loop.turns[-1].notices["loop"] == "no room for d"
     assert loop.run(*LONG)[:2] == ["add d", "d READY"]
+    assert "loop" not in loop.turns[-1].notices
+
+
+def test_a_state_that_cannot_be_published_does_not_end_the_loop(loop: Loop, monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object) -> None:
+        raise TypeError("a fault of ours")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(reconciler, "pool_statuses", fail)
+        reported = loop.run(None, None)
+    assert [text.partition(";")[0] for text in reported] == ["TypeError: a fault of ours"]
+    loop.run(None, None)
     assert "loop" not in loop.turns[-1].notices
 
 

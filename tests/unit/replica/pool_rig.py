@@ -16,6 +16,7 @@ from modelyard.replica.dispatch import Dispatch
 from modelyard.replica.model_server import ModelServer
 from modelyard.replica.pool import Pool
 from modelyard.replica.pool_dispatch import PoolDispatch
+from modelyard.replica.process_memory import ProcessHeap
 from modelyard.repository.resolve import ServedVersion
 from modelyard.residency.budget import MemoryBudget
 from modelyard.telemetry.metrics.declarations import REQUESTS
@@ -72,8 +73,13 @@ class FakeServer:
     def close(self) -> None:
         assert not self.closed, "closed twice"
         self.closed = True
-        if not self.is_calling:
+        if self._rig.leaves_behind:
+            self._rig.leftovers += self.size
+        elif not self.is_calling:
             self._rig.allocated -= self.size
+
+    async def released(self) -> None:
+        pass
 
     @property
     def completed(self) -> int:
@@ -141,11 +147,16 @@ class Rig:
         self.quarantined: dict[str, str] = {}
         """Reasons by fingerprint."""
         self.changes = 0
+        self.collections = 0
+        self.leftovers = 0
+        """Bytes that released models have left behind, part of `allocated`."""
+        self.leaves_behind = False
+        """Whether models do that."""
         self.pool = Pool(
             MemoryBudget(budget_bytes, clock),
             lambda load: cast(PoolDispatch, FakeDispatch(load)),
             self._load,
-            measure=lambda: self.allocated,
+            heap=ProcessHeap(lambda: self.allocated, self._collect, clock),
             changed=self._changed,
             prepare=self._prepare,
             quarantine=lambda name, fingerprint: self.quarantined.get(fingerprint, ""),
@@ -251,6 +262,12 @@ class Rig:
         self.allocated += size
         self.servers.append(FakeServer(self, args, size))
         return cast(ModelServer, self.servers[-1])
+
+    async def _collect(self) -> None:
+        self.collections += 1
+        await asyncio.sleep(0)
+        self.allocated -= self.leftovers
+        self.leftovers = 0
 
     def _prepare(self, args: ModelArgs) -> Future[int]:
         done: Future[int] = Future()

@@ -57,6 +57,13 @@ def test_a_fatal_signal_is_recorded_with_the_stack(files: ReplicaFiles, number: 
     assert "<string>" in fatal
 
 
+@pytest.mark.parametrize("change", ["disable()", "enable()"])
+def test_a_fatal_signal_is_recorded_although_a_model_has_changed_the_handler(files: ReplicaFiles, change: str):
+    code = f"import faulthandler; faulthandler.{change}; recorder.record_signals(); os.kill(os.getpid(), 11)"
+    assert end(files, code) == -11
+    assert signal_of(files.read_fatal()) is not None
+
+
 def test_the_timer_of_the_watchdog_writes_the_stacks(files: ReplicaFiles):
     assert end(files, "recorder.end_later(0.1)\ntime.sleep(30)") == 1
     assert files.read_fatal().startswith("Timeout (")

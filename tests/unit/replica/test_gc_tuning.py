@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelyard.replica.process_memory import freeze_loaded, tune_gc
+from modelyard.replica.process_memory import collect_released, freeze_loaded, tune_gc
 
 
 @pytest.fixture
@@ -54,3 +54,19 @@ def test_a_loaded_model_is_excluded_from_collections_and_the_garbage_of_its_load
     model.itself = None
     del model
     assert freed == ["garbage of the load", "model"], "by its reference count"
+
+
+@pytest.mark.usefixtures("collector")
+def test_cycles_of_a_released_model_are_freed_and_what_is_loaded_stays_excluded() -> None:
+    tune_gc()
+    freed: list[str] = []
+    resident, released = Node(freed, "resident"), Node(freed, "released")
+    freeze_loaded()
+    del released
+    gc.collect()
+    assert freed == []
+    collect_released()
+    assert freed == ["released"]
+    del resident
+    gc.collect()
+    assert freed == ["released"], "it is excluded again"

@@ -6,7 +6,7 @@ import threading
 import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -19,6 +19,7 @@ from modelyard.protocols.codecs import codecs_of
 from modelyard.protocols.decoder.job import LARGE_BYTES
 from modelyard.protocols.loaded_version import LoadedVersion
 from modelyard.ray_serve.application import ModelArgs, ModelSettings, RequestLogArgs
+from modelyard.replica import model_server
 from modelyard.replica.dispatch import Dispatch
 from modelyard.replica.model_server import ModelServer, load_versions
 from modelyard.repository.resolve import ServedVersion
@@ -118,6 +119,39 @@ def test_no_part_of_a_closed_model_is_in_a_reference_cycle(tmp_path: Path) -> No
         run(test)
     finally:
         gc.enable()
+
+
+class Closes(FakeModel):
+    """A model that closes what it holds when it is deleted, in the thread that has made it, as SQLite requires."""
+
+    deleted_in: ClassVar[list[threading.Thread]] = []
+    may_end = threading.Event()
+
+    def __del__(self) -> None:
+        self.may_end.wait(PATIENCE_S)
+        self.deleted_in.append(threading.current_thread())
+
+
+def test_a_model_is_released_in_its_own_thread_and_the_event_loop_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_server, "MAX_RELEASE_S", 0.01)
+
+    async def test() -> None:
+        before = model_threads()
+        one = server(tmp_path, Closes())
+        assert await predict(one.dispatch) == 200
+        [thread] = [each for each in model_threads() - before if each.name == "modelyard-model"]
+        await one.drained()
+        one.close()
+        await one.released()  # it hangs
+        assert Closes.deleted_in == []
+        Closes.may_end.set()
+        monkeypatch.setattr(model_server, "MAX_RELEASE_S", PATIENCE_S)
+        await one.released()
+        assert Closes.deleted_in == [thread]
+
+    run(test)
 
 
 def test_open_requests_end_on_the_old_model_before_it_is_drained(tmp_path: Path) -> None:

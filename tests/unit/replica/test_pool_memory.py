@@ -67,6 +67,52 @@ def test_a_model_that_was_just_loaded_is_not_evicted_before_the_requests_that_wa
     run_pool(test)
 
 
+def test_a_model_is_not_rejected_for_the_size_of_another_one_that_was_loaded_at_the_same_time() -> None:
+    async def test(rig: Rig) -> None:
+        rig.configure(member("a"), member("b"))
+        rig.files.update(a=1, b=1)
+        first, second = rig.request("a"), rig.request("b")
+        await until(lambda: len(rig.loads) == 2)
+        for loading in (await rig.loading("a"), await rig.loading("b")):
+            loading.set_result(60 * MB)  # b is measured with the 60 MB of a
+        assert (await second).spec.name == "b"
+        await rig.finish("a", 60 * MB)
+        assert await first is rig.server("a")
+        assert rig.resident() == {"a"}, "both do not fit"
+        await rig.load("b", 60 * MB)
+        assert rig.report("b").resident_bytes == 60 * MB
+
+    run_pool(test)
+
+
+def test_what_released_models_leave_behind_is_collected_when_it_is_much() -> None:
+    async def test(rig: Rig) -> None:
+        rig.configure(*(member(name) for name in "abcdefgh"))
+        rig.leaves_behind = True
+        for _ in range(4):
+            for name in "abcdefgh":
+                await rig.load(name, 19 * MB)
+        assert rig.allocated <= 100 * MB + 3 * 19 * MB
+        assert 5 < rig.collections < 20, "not for each model"
+        for name in sorted(rig.resident()):
+            await rig.pool.evict(name)
+        await rig.settle()
+        assert rig.allocated <= 2 * 19 * MB, "also without a further load"
+
+    run_pool(test)
+
+
+def test_nothing_is_collected_where_models_leave_nothing_behind() -> None:
+    async def test(rig: Rig) -> None:
+        rig.configure(*(member(name) for name in "abcdefgh"))
+        for _ in range(4):
+            for name in "abcdefgh":
+                await rig.load(name, 19 * MB)
+        assert rig.collections == 0
+
+    run_pool(test)
+
+
 def test_a_load_that_waits_for_memory_goes_on_when_another_load_ends() -> None:
     async def test(rig: Rig) -> None:
         rig.configure(member("a"), member("b"))

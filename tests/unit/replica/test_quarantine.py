@@ -65,12 +65,19 @@ def test_the_model_that_ended_the_process_twice_is_in_quarantine_alone(tmp_path:
     assert found.reason("bad", "2") == "", "its arguments have changed"
 
 
-def test_a_killed_process_counts_for_all_models_that_ran(tmp_path: Path) -> None:
-    for replica in ("a", "b"):
+def test_a_killed_process_counts_in_part_for_each_model_that_ran(tmp_path: Path) -> None:
+    for replica in ("a", "b", "c"):
         end(tmp_path, replica, KILLED)
-    found = next_replica(tmp_path, "c")
-    assert found.reason("bad", "1")
-    assert found.reason("innocent", "1")
+        found = next_replica(tmp_path, f"{replica}-next")
+        assert [found.reason(name, "1") for name in ARGUMENTS] == ["", ""]
+    end(tmp_path, "d", KILLED)
+    assert "ended 4 times" in next_replica(tmp_path, "e").reason("bad", "1")
+
+
+def test_a_model_that_ran_alone_when_the_process_was_killed_twice_is_in_quarantine(tmp_path: Path) -> None:
+    for replica in ("a", "b"):
+        end(tmp_path, replica, KILLED.replace("bad", "innocent"))
+    assert next_replica(tmp_path, "c").reason("innocent", "1")
 
 
 def test_a_process_that_ends_while_no_model_runs_in_that_thread_counts_for_none(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from modelyard.replica.dispatch import Dispatch
 from modelyard.replica.model_server import ModelServer
 from modelyard.replica.pool import Pool
 from modelyard.replica.pool_dispatch import PoolDispatch
+from modelyard.replica.process_memory import ProcessHeap
 from modelyard.repository.resolve import ServedVersion
 from modelyard.residency.budget import MemoryBudget
 from modelyard.telemetry.metrics.snapshot import MetricsSnapshot, Totals
@@ -60,6 +61,9 @@ class FakeServer:
     def close(self) -> None:
         self.closed = True
 
+    async def released(self) -> None:
+        pass
+
     def snapshot(self) -> MetricsSnapshot:
         return MetricsSnapshot(Totals(), {}, {})
 
@@ -85,7 +89,8 @@ class PoolOfFakes:
         def dispatch(load: Callable[[str], Awaitable[Dispatch]]) -> PoolDispatch:
             return PoolDispatch("/_pool.small", load, others=cast(Any, None))
 
-        self.pool = Pool(MemoryBudget(2**30), dispatch, self._load, measure=lambda: 0, prepare=_prepare)
+        heap = ProcessHeap(lambda: 0, lambda: asyncio.sleep(0))
+        self.pool = Pool(MemoryBudget(2**30), dispatch, self._load, heap=heap, prepare=_prepare)
         self.pool.configure({"a": member("a"), "b": member("b", pinned=True)})
 
     async def _load(self, args: ModelArgs) -> ModelServer:

@@ -229,3 +229,18 @@ def test_every_spec_is_resolved_with_its_own_folder():
     first, second = resolve_all([ModelSpec(name="iris", path="team/iris"), spec()], snapshot)
     assert first == Rejected("iris", "there is no folder team/iris in the model repository", None)
     assert isinstance(second, Resolved)
+
+
+def test_a_model_whose_files_are_larger_than_the_memory_of_its_pool_is_rejected() -> None:
+    seen = folder(version(1, "model.onnx"), version(2, "model.onnx", "model.onnx_data"))
+    snapshot = Snapshot(Path("/models"), {"churn": seen}, None)
+
+    def resolved(budget_bytes: int, **keys: object) -> Resolved | Rejected:
+        [model] = resolve_all([spec(**keys)], snapshot, {"small": budget_bytes})
+        return model
+
+    reason = "the files of the served versions have 20 B, and the models of pool 'small' may use 19 B"
+    assert resolved(19, pool="small") == Rejected("churn", reason, "churn", "pool")
+    assert isinstance(resolved(20, pool="small"), Resolved)
+    assert isinstance(resolved(20, pool="small", versions="all"), Rejected), "both are loaded"
+    assert isinstance(resolved(1), Resolved), "it is in no pool"

@@ -21,9 +21,12 @@ class AdjacentModules:
         """The names that can be imported."""
         return self._package.modules
 
-    def plain_names(self) -> AbstractContextManager[None]:
-        """For this block, every import finds the modules by their plain names, those that the artefact was saved with."""
-        return self._package.plain_names()
+    def plain_names(self, timeout_s: float) -> AbstractContextManager[None]:
+        """For this block, every import finds the modules by their plain names, those that the artefact was saved with.
+
+        `timeout_s` is the model's `load_timeout_s`.
+        """
+        return self._package.plain_names(timeout_s)
 
     def own_name(self, name: str) -> str:
         """A module's name without the prefix of the private package."""

@@ -19,6 +19,8 @@ from pathlib import Path
 from modelyard.runtimes.base import Files, LoadError
 
 PREFIX = "modelyard-model-"
+PARENT = Path(tempfile.gettempdir())
+"""Read once: a model may set `tempfile.tempdir` to a folder that is removed with it."""
 LOCK_GRACE_S = 60.0
 """Folders younger than this are not removed: their processes may not have locked them yet."""
 COPIES: dict[str, str] = {}
@@ -48,8 +50,8 @@ class PrivateFolder:
     """The files, while this object exists. They are removed when the process ends, or by a later process if this one was killed."""
 
     def __init__(self, files: Files) -> None:
-        remove_abandoned(Path(tempfile.gettempdir()), time.time())
-        self.path = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
+        remove_abandoned(PARENT, time.time())
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=PARENT)).resolve()
         lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         weakref.finalize(self, _remove, self.path, lock)
         if original := getattr(_loading, "original", ""):

@@ -72,7 +72,12 @@ def load(files: Files, spec: ModelSpec, *, cpus: float) -> PythonModel:
     folder = PrivateFolder(files)
     package = PrivatePackage(folder.path, files)
     try:
-        with exclusive_load(), package.plain_names():
+        _, module, _ = (spec.runtime or "").split(":")
+        entry = module.partition(".")[0]  # many models have a `model`, which nothing else imports
+        with (
+            exclusive_load(package.modules - {entry}, timeout_s=spec.load_timeout_s),
+            package.plain_names(spec.load_timeout_s),
+        ):
             instance = _instance(folder, package, spec, cpus)
         signature, declared = _declarations(instance, folder, spec.labels)
         kind = GeneratingPythonModel if callable(getattr(instance, "generate", None)) else PythonModel

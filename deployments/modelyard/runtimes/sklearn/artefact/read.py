@@ -88,7 +88,8 @@ def read_estimator(files: Files, spec: ModelSpec) -> Artefact:
             "if you trust its author, set `trusted: true` in the model's YAML"
         )
     code = adjacent_modules(files, name) if spec.trusted else None
-    with exclusive_load(), versions.other_versions() as made_by:
+    names = code.modules if code else frozenset()
+    with exclusive_load(names, timeout_s=spec.load_timeout_s), versions.other_versions() as made_by:
         estimator = _read(name, files[name], spec, code)
     notes = _version_notes(name, made_by, spec)
     for note in notes:
@@ -108,7 +109,7 @@ def _read(name: str, content: bytes, spec: ModelSpec, code: AdjacentModules | No
         else:
             content = pickles.uncompressed(content)
             load = partial(pickles.load, content)
-        with empty_main(), code.plain_names() if code else nullcontext():
+        with empty_main(), code.plain_names(spec.load_timeout_s) if code else nullcontext():
             return load()
     except LoadError:
         raise

@@ -1,9 +1,12 @@
 """The versions of scikit-learn that made a model, and whether the installed one can serve it."""
 
 import re
+import threading
 import warnings
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
 
 from sklearn import __version__
 from sklearn.exceptions import InconsistentVersionWarning
@@ -14,20 +17,42 @@ _NAMED = re.compile(rb"_sklearn_version.{1,250}?(\d+\.\d+(?:\.\w+)*)", re.DOTALL
 """The name of the attribute, then bytes of the pickle or of skops' JSON, then its value."""
 
 
+_lock = threading.Lock()
+_found: dict[int, set[str]] = {}
+"""Of the blocks that run, by thread."""
+_filters = ExitStack()
+"""Restores the filters of the process after the last block."""
+
+
 @contextmanager
 def other_versions() -> Iterator[set[str]]:
-    """The versions of scikit-learn, other than the installed one, that made the estimators that this block loads."""
-    found: set[str] = set()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", InconsistentVersionWarning)
-        try:
-            yield found
-        finally:
-            matching = [each.message for each in caught if isinstance(each.message, InconsistentVersionWarning)]
-            found.update(str(each.original_sklearn_version) for each in matching)
-    for other in caught:
-        if other.message not in matching:
-            warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
+    """The versions of scikit-learn, other than the installed one, that made the estimators that this block loads.
+
+    Blocks of several threads may overlap: a load that takes long does not stop others.
+    """
+    thread, found = threading.get_ident(), set[str]()
+    with _lock:
+        if not _found:
+            _filters.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("always", InconsistentVersionWarning)
+            warnings.showwarning = partial(_show, warnings.showwarning)
+        _found[thread] = found
+    try:
+        yield found
+    finally:
+        with _lock:
+            del _found[thread]
+            if not _found:
+                _filters.close()
+
+
+def _show(show: Callable[..., None], message: Warning | str, *place: Any, **keys: Any) -> None:
+    """Replaces `warnings.showwarning`, which is `show`."""
+    found = _found.get(threading.get_ident())
+    if found is not None and isinstance(message, InconsistentVersionWarning):
+        found.add(str(message.original_sklearn_version))
+    else:
+        show(message, *place, **keys)
 
 
 def versions_in(content: bytes) -> set[str]:
