@@ -138,7 +138,7 @@ def _check_one_runtime(folder: FolderSnapshot, versions: Sequence[VersionSnapsho
 def _check_size(
     spec: ModelSpec, folder: FolderSnapshot, versions: Sequence[VersionSnapshot], budget_bytes: int
 ) -> None:
-    """The memory of a model is known when it is loaded. It is not less than its files: a replica reads them as a whole."""
+    """The memory of a model is known when it is loaded. Its files must fit: a replica reads them as a whole."""
     size = sum(file.size_bytes for version in versions for file in version.files)
     if size > budget_bytes:
         raise _Rejection(
