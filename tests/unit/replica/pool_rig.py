@@ -75,11 +75,13 @@ class FakeServer:
         self.closed = True
         if self._rig.leaves_behind:
             self._rig.leftovers += self.size
-        elif not self.is_calling:
+        elif not self.is_calling and not self._rig.releases_later:
             self._rig.allocated -= self.size
 
     async def released(self) -> None:
-        pass
+        if self._rig.releases_later:
+            await asyncio.sleep(0)
+            self._rig.allocated -= self.size
 
     @property
     def completed(self) -> int:
@@ -150,6 +152,8 @@ class Rig:
         self.collections = 0
         self.leftovers = 0
         """Bytes that released models have left behind, part of `allocated`."""
+        self.releases_later = False
+        """Whether models are released a little after they are closed."""
         self.leaves_behind = False
         """Whether models do that."""
         self.pool = Pool(

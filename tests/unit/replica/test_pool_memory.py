@@ -85,6 +85,19 @@ def test_a_model_is_not_rejected_for_the_size_of_another_one_that_was_loaded_at_
     run_pool(test)
 
 
+def test_a_load_begins_when_the_models_that_were_evicted_for_it_are_released() -> None:
+    async def test(rig: Rig) -> None:
+        rig.configure(member("a"), member("b"))
+        rig.releases_later = True
+        await rig.load("a", 60 * MB)
+        rig.files["b"] = 15 * MB
+        await rig.load("b", 60 * MB)
+        assert rig.report("b").resident_bytes == 60 * MB, "else a's 60 MB would hide them"
+        assert rig.allocated == 60 * MB
+
+    run_pool(test)
+
+
 def test_what_released_models_leave_behind_is_collected_when_it_is_much() -> None:
     async def test(rig: Rig) -> None:
         rig.configure(*(member(name) for name in "abcdefgh"))
