@@ -1,6 +1,7 @@
 """A fake of a model's HTTP paths, with the answers that a test wants."""
 
 import json
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -13,7 +14,7 @@ ROWS = [[5.1, 3.5], [6.7, 3.0], [4.9, 3.1]]
 class ModelEndpoint:
     """Serves a page, predictions and Triton's statistics until `stop`."""
 
-    def __init__(self, example: dict[str, Any] | None = None) -> None:
+    def __init__(self, example: dict[str, Any] | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.example = {"instances": ROWS} if example is None else example
         self.answer: Callable[[Any], tuple[int, Any]] = lambda body: (200, {"predictions": body.get("instances")})
         """The status and the document for a body. It is called by several threads."""
@@ -57,9 +58,11 @@ class ModelEndpoint:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/models/churn/predict"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_address[1]}/models/churn/predict"
 
     def page(self) -> dict[str, Any]:
         return {"name": "churn", "example": self.example}
