@@ -64,11 +64,13 @@ def as_json(project: ProjectFolder, *options: str, exit_code: int = 0) -> Any:
 
 
 def test_levels_are_shown_in_a_table_and_a_chart(up: ProjectFolder):
-    done = bench(up, "--in-flight", "1,2", "--rows", "1,4")
+    file = up.root / "chart.svg"
+    done = bench(up, "--in-flight", "1,2", "--rows", "1,4", "--svg", str(file))
     assert done.exit_code == 0, done.output
     table, drawing, advice = done.stdout.split("\n\n")
     assert [line.split()[:2] for line in table.splitlines()[1:]] == [["1", "1"], ["1", "2"], ["4", "1"], ["4", "2"]]
     assert len(drawing.splitlines()) == 5
+    assert file.read_text().startswith("<svg ")
     assert "--p99-ms" in advice
     assert "churn: 1 replica, http://127.0.0.1:" in done.stderr
     assert "input: the model's example: 3 different rows; the first response took" in done.stderr

@@ -1,6 +1,7 @@
 """The table, the chart and the texts of `modelyard bench`."""
 
 import io
+from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
@@ -9,7 +10,7 @@ from modelyard.cli.bench.bar_chart import ChartRow, chart, number
 from modelyard.cli.bench.choice import Check
 from modelyard.cli.bench.levels import Level, LevelResult, Skipped, levels_of
 from modelyard.cli.bench.progress import SweepProgress, result_line, shown_progress, status_line
-from modelyard.cli.bench.report import conclusion, remarks, sweep_chart, table
+from modelyard.cli.bench.report import conclusion, remarks, sweep_chart, sweep_svg, table
 from modelyard.cli.bench.sweep import INTERRUPTED, Sweep
 from modelyard.cli.bench.windows import Timing, Window
 from tests.unit.cli.test_bench_levels import result
@@ -99,6 +100,27 @@ def test_a_level_without_responses_has_no_bars():
 def test_a_sweep_with_unknown_rows_is_drawn_in_requests():
     assert "REQ/S" in sweep_chart(sweep(result(1, None)), 80)[0]
     assert "ROWS/S" in sweep_chart(sweep(result(1, 8)), 80)[0]
+
+
+def test_the_svg_has_a_point_for_each_level_and_a_line_for_each_number_of_rows():
+    shown = sweep(result(1, 1), result(4, 1, latency_s=0.04), result(1, 8), result(4, 8, count=0, errors={"503": 9}))
+    root = ElementTree.fromstring(sweep_svg(shown, "a<b"))
+    found = {name: [*root.iter(f"{{http://www.w3.org/2000/svg}}{name}")] for name in ("circle", "polyline", "text")}
+    assert (len(found["circle"]), len(found["polyline"])) == (3, 2)
+    texts = [each.text for each in found["text"]]
+    assert {"a<b: requests in flight", "1 row", "8 rows", "limit 20 ms", "rows per second", "40", "2,000"} <= {*texts}
+    for each in found["circle"]:
+        assert 0 < float(each.attrib["cx"]) < 760
+        assert 0 < float(each.attrib["cy"]) < 460
+
+
+def test_the_svg_of_a_fast_model_has_ticks_below_a_millisecond():
+    texts = [
+        each.text
+        for each in ElementTree.fromstring(sweep_svg(sweep(result(latency_s=0.0004), p99_ms=None), "x")).iter()
+    ]
+    assert "0.1" in texts
+    assert ElementTree.fromstring(sweep_svg(sweep(), "x")) is not None
 
 
 def said(shown: Sweep) -> str:

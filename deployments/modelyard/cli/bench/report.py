@@ -9,6 +9,7 @@ from modelyard.cli.bench.bar_chart import ChartRow, chart, number
 from modelyard.cli.bench.choice import Check, nearest_level, throughput
 from modelyard.cli.bench.levels import Level, LevelResult, Skipped
 from modelyard.cli.bench.recommendation import Recommendation
+from modelyard.cli.bench.svg_chart import Point, Series, svg
 from modelyard.cli.bench.sweep import Sweep
 from modelyard.cli.terminal_columns import GAP, Column, cell, fit
 
@@ -77,6 +78,21 @@ def sweep_chart(sweep: Sweep, width: int | None) -> list[str]:
     ]
     unit = "ROWS/S" if known else "REQ/S"
     return chart(rows, width=width or CHART_WIDTH, throughput_unit=unit, label="ROWS x IN FLIGHT", p99_ms=sweep.p99_ms)
+
+
+def sweep_svg(sweep: Sweep, model: str) -> str:
+    """The chart of the measured levels, as SVG."""
+    known = all(each.rows_per_s is not None for each in sweep.results)
+    series: dict[str, list[Point]] = {}
+    for each in sweep.results:
+        if each.latencies:
+            rows = each.level.rows
+            name = "bodies as they are" if rows is None else f"{rows} {'row' if rows == 1 else 'rows'}"
+            value = throughput(each) if known else each.window.requests_per_s
+            series.setdefault(name, []).append(Point(str(each.level.in_flight), value, each.latencies.p99))
+    lines = [Series(name, points) for name, points in series.items()]
+    x_title = "rows per second" if known else "requests per second"
+    return svg(f"{model}: requests in flight", lines, x_title=x_title, p99_ms=sweep.p99_ms)
 
 
 def conclusion(sweep: Sweep) -> Iterator[str]:

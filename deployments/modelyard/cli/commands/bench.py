@@ -58,6 +58,7 @@ def bench(  # noqa: PLR0917 - typer passes them by name
     client_key: Annotated[
         Path | None, typer.Option(exists=True, help="PEM file with the key of the client certificate.")
     ] = None,
+    svg: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write the chart to this file, as SVG.")] = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Load the server although it had requests within the last minute.")
     ] = False,
@@ -68,6 +69,7 @@ def bench(  # noqa: PLR0917 - typer passes them by name
     This is a load on the server: other models of the machine become slower while it runs.
     """
     from modelyard.cli.bench.bench_run import Request, prepared
+    from modelyard.cli.bench.report import sweep_svg
     from modelyard.cli.bench.target import NotMeasurable
     from modelyard.cli.bench.windows import STABLE_WINDOWS, Timing
 
@@ -103,6 +105,9 @@ def bench(  # noqa: PLR0917 - typer passes them by name
             err.print(f"error: {error}", markup=False)
             raise typer.Exit(FAILED) from None
     _print(run, output)
+    if svg is not None and run.sweep.results:
+        with reported_errors(output):
+            svg.write_text(sweep_svg(run.sweep, name))
     raise typer.Exit(0 if run.succeeded else FAILED)
 
 
