@@ -53,6 +53,16 @@ def test_a_level_with_errors_or_doubts_is_never_the_best(doubtful: LevelResult):
     assert best_level([doubtful], 20.0) is None
 
 
+def test_an_unstable_level_meets_the_limit_if_each_window_does_and_counts_with_its_slowest():
+    def unstable(worst_ms: float, lowest: float) -> LevelResult:
+        return result(count=400, stable=False, worst_window_p99_ms=worst_ms, lowest_requests_per_s=lowest)
+
+    steady = result(1, count=300)
+    assert best_level([steady, unstable(19.0, 350.0)], 20.0) != steady
+    assert best_level([steady, unstable(19.0, 250.0)], 20.0) == steady
+    assert best_level([steady, unstable(21.0, 350.0)], 20.0) == steady
+
+
 def test_the_nearest_level_has_no_errors_and_the_lowest_percentile():
     levels = [result(1, latency_s=0.03), result(4, latency_s=0.05), result(1, 8, latency_s=0.02, errors={"429": 1})]
     assert nearest_level(levels) is levels[0]
@@ -109,6 +119,10 @@ def test_a_calculated_number_of_replicas_is_marked_as_such():
     found = settings({}, rate=1000, cores=8)
     assert any("calculated, not measured" in text for text in (*found.reasons, *found.warnings))
     assert not any("calculated" in text for text in settings({}).reasons)
+
+
+def test_replicas_that_are_enough_for_a_rate_are_said_to_be():
+    assert "replicas: as measured, which is enough for 150 requests/s" in settings({}, rate=150).reasons
 
 
 def test_replicas_that_the_machine_has_no_cores_for_are_a_warning():

@@ -74,7 +74,8 @@ def test_levels_are_shown_in_a_table_and_a_chart(up: ProjectFolder):
     assert "--p99-ms" in advice
     assert "churn: 1 replica, http://127.0.0.1:" in done.stderr
     assert "input: the model's example: 3 different rows; the first response took" in done.stderr
-    assert "4 levels (requests in flight: 1, 2; rows per request: 1, 4), 0:02 to 0:02. Ctrl-C ends it" in done.stderr
+    assert "requests in flight: 1, 2; rows per request: 1, 4\n" in done.stderr
+    assert "load on the running server: 4 levels, 0:02 to 0:02. Ctrl-C ends it" in done.stderr
 
 
 def test_the_number_of_requests_is_that_which_the_server_received(up: ProjectFolder, endpoint: ModelEndpoint):

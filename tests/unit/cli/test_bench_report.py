@@ -153,11 +153,21 @@ def test_if_no_level_meets_the_limit_the_nearest_is_named():
     text = said(sweep(result(1, 1, latency_s=0.03), result(4, 1, latency_s=0.05)))
     assert text.startswith("No level meets a p99 of 20 ms. Nearest: 1 row, 1 in flight: 200 requests/s")
     assert "--max-s" not in text
-    assert "Every level had errors" in said(sweep(result(errors={"503": 200}, count=0)))
+    assert "every level had errors" in said(sweep(result(errors={"503": 200}, count=0)))
 
 
 def test_levels_that_are_not_reliable_lead_to_a_longer_measurement():
-    assert "measure longer with --max-s" in said(sweep(result(stable=False)))
+    assert said(sweep(result(count=50))).startswith(
+        "No level meets a p99 of 20 ms reliably: measure longer with --max-s."
+    )
+
+
+def test_the_lowest_throughput_of_an_unstable_level_is_said():
+    best = result(16, 1, stable=False, worst_window_p99_ms=15.0, lowest_requests_per_s=150.0)
+    assert "Its throughput was unstable: at least 150 requests/s in each window, within the limit." in said(
+        sweep(best, best=best)
+    )
+    assert lines(sweep(best, best=best))[1].endswith("best, unstable")
 
 
 def test_a_window_above_the_limit_is_said():
@@ -184,10 +194,8 @@ def test_a_machine_without_a_free_core_is_a_note():
 
 def test_the_status_line_has_the_level_its_last_window_and_the_time_left():
     text = status_line(sweep(), LEVELS[4], [Window(1.0, [0.01] * 50, {"429": 2})], TIMING)
-    assert text == (
-        "level 5 of 6, at most 0:24 left: 8 rows, 4 in flight: window 1: 50.0 requests/s, p99 10.0 ms, 2 errors"
-    )
-    assert status_line(sweep(), 123.4, [], TIMING) == "random arrivals, 123 requests/s: warm-up"
+    assert text == ("5 of 6, at most 0:24 left: 8 rows, 4 in flight, window 1: 50.0/s, p99 10.0 ms, 2 errors")
+    assert status_line(sweep(), 123.4, [], TIMING) == "random arrivals, 123/s, warm-up"
 
 
 def test_a_file_gets_one_line_for_each_result():
@@ -208,4 +216,4 @@ def test_a_terminal_gets_a_table_that_is_refreshed(monkeypatch: pytest.MonkeyPat
         progress.measuring(sweep(result(1, 1)), LEVELS[1], [Window(1.0, [0.01] * 50)])
     text = to.file.getvalue()  # type: ignore[attr-defined]
     assert "IN FLIGHT" in text
-    assert "level 2 of 6" in text
+    assert "2 of 6, at most" in text

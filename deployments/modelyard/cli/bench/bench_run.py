@@ -97,10 +97,9 @@ class BenchRun:
         counts = ", ".join(map(str, self.request.in_flight))
         rows = ", ".join("as they are" if each is None else str(each) for each in self._by_rows)
         check = f"; then random arrivals, at most {3 * timing.max_level_s:.0f} s" if self.request.p99_ms else ""
-        yield (
-            f"load on the running server: {len(levels)} levels (requests in flight: {counts}; rows per request: {rows}), "
-            f"{duration_range(len(levels), timing)}{check}. Ctrl-C ends it"
-        )
+        yield f"requests in flight: {counts}; rows per request: {rows}"
+        number = "1 level" if len(levels) == 1 else f"{len(levels)} levels"
+        yield f"load on the running server: {number}, {duration_range(len(levels), timing)}{check}. Ctrl-C ends it"
 
     def run(self, to: Console) -> None:
         """Measure, and show the progress on this console."""
@@ -114,7 +113,10 @@ class BenchRun:
         timing = self.request.timing
         return {
             "model": self.spec.name,
+            "version": self.status.default,
+            "digest": self.status.digest,
             "url": self.status.url,
+            "cores": os.cpu_count(),
             "input": self.bodies.described(),
             "window_s": timing.window_s,
             "max_s": timing.max_s,
@@ -138,7 +140,9 @@ class BenchRun:
     def _example(self) -> dict[str, Any]:
         example = self._http.page().get("example")
         if not isinstance(example, dict):
-            raise NotMeasurable(f"{self.spec.name} shows no example; name a file of requests with --input")
+            raise NotMeasurable(
+                f"{self.spec.name} has no example while no replica runs: send it a request first, or give requests with --input"
+            )
         return example
 
     def _rows(self) -> list[int | None]:

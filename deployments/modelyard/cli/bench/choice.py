@@ -39,13 +39,13 @@ class Check:
 
 
 def throughput(result: LevelResult) -> float:
-    """Rows per second, or requests per second if the number of rows is not known."""
-    return result.window.requests_per_s if result.rows_per_s is None else result.rows_per_s
+    """Rows per second that are sustained, or requests per second if the number of rows is not known."""
+    return result.sustained_per_s * (result.rows_per_request or 1.0)
 
 
 def best_level(results: Sequence[LevelResult], p99_ms: float) -> LevelResult | None:
     """The level with the highest throughput that meets the limit, or one that is as good within noise and faster."""
-    meeting = [each for each in results if not each.doubts and each.p99_ms <= p99_ms]
+    meeting = [each for each in results if each.meets(p99_ms)]
     if not meeting:
         return None
     top = max(map(throughput, meeting))

@@ -6,6 +6,7 @@ from typing import Any
 
 from modelyard.cli.bench.windows import MIN_RESPONSES, Timing, Window, percentile
 
+UNSTABLE = "unstable"
 MAX_IN_FLIGHT, MAX_ROWS = 1024, 65_536
 
 
@@ -54,6 +55,8 @@ class LevelResult:
     machine_cores: float | None = None
     """CPU use of the whole machine, in cores."""
     worst_window_p99_ms: float | None = None
+    lowest_requests_per_s: float | None = None
+    """Of all windows."""
     latencies: Latencies | None = field(init=False, default=None)
     """None without a response."""
 
@@ -65,6 +68,13 @@ class LevelResult:
     def p99_ms(self) -> float:
         """Infinite without a response."""
         return self.latencies.p99 if self.latencies else float("inf")
+
+    @property
+    def sustained_per_s(self) -> float:
+        """Requests per second; of a level that is not stable, those of its slowest window."""
+        if self.stable or self.lowest_requests_per_s is None:
+            return self.window.requests_per_s
+        return self.lowest_requests_per_s
 
     @property
     def rows_per_request(self) -> float | None:
@@ -79,15 +89,21 @@ class LevelResult:
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """Why the level cannot be recommended, whatever its percentiles are."""
+        """Why the level should not be trusted. A level that is only unstable may still meet a limit; see `meets`."""
         found = [f"{count} x {kind}" for kind, count in sorted(self.window.errors.items())]
         if self.replicas != self.replicas_before:
             found.append(f"replicas {self.replicas_before} to {self.replicas}")
         if not self.window.errors and len(self.window.latencies_s) < MIN_RESPONSES:
             found.append(f"only {len(self.window.latencies_s)} responses")
         elif not self.window.errors and not self.stable:
-            found.append("unstable")
+            found.append(UNSTABLE)
         return tuple(found)
+
+    def meets(self, p99_ms: float) -> bool:
+        """Whether the 99th percentile is within the limit: of the level, and of each window if the level is not stable."""
+        if self.p99_ms > p99_ms or any(each != UNSTABLE for each in self.doubts):
+            return False
+        return self.stable or (self.worst_window_p99_ms is not None and self.worst_window_p99_ms <= p99_ms)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; latencies in milliseconds."""
@@ -96,6 +112,7 @@ class LevelResult:
             "in_flight": self.level.in_flight,
             "rows": self.level.rows,
             "requests_per_s": round(self.window.requests_per_s, 2),
+            "lowest_requests_per_s": self.lowest_requests_per_s and round(self.lowest_requests_per_s, 2),
             "rows_per_s": None if self.rows_per_s is None else round(self.rows_per_s, 2),
             "latency_ms": {key: round(getattr(shown, key), 3) for key in ("p50", "p90", "p99", "max")}
             if shown

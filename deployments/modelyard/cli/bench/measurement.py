@@ -75,15 +75,15 @@ class Measuring:
     def check(self, best: LevelResult, share: float, on_windows: OnWindows) -> Check:
         """Let requests arrive at random times, at this share of the level's throughput, for the longest duration of a level."""
         connections = min(MAX_CONNECTIONS, max(MIN_CONNECTIONS, CONNECTIONS_FACTOR * best.level.in_flight))
-        rate = share * best.window.requests_per_s
+        rate = share * best.sustained_per_s
         return Check(share, self._measured(best.level, connections, rate, on_windows))
 
     def _measured(self, level: Level, connections: int, rate: float | None, on_windows: OnWindows) -> LevelResult:
         observer, windows = self._observer, list[Window]()
-        replicas_before = observer.replicas()
         with closing(_Stopped(self._start(level, connections, rate))) as stopped:
             client = stopped.client
             window_s = window_s_for(client.warm_up(), self._timing)
+            replicas_before = observer.replicas()
             counts, cpu_s, began = observer.counts(), observer.machine_cpu_s(), observer.clock()
             client.measure(window_s)
             while not self._is_finished(windows, rate):
@@ -102,6 +102,7 @@ class Measuring:
             server=server_side(counts, counts_after, elapsed_s),
             machine_cores=None if cpu_s is None or cpu_after_s is None else (cpu_after_s - cpu_s) / elapsed_s,
             worst_window_p99_ms=max(p99s, default=None),
+            lowest_requests_per_s=min(each.requests_per_s for each in windows),
         )
 
     def _is_finished(self, windows: Sequence[Window], rate: float | None) -> bool:

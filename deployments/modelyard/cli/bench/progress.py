@@ -65,13 +65,13 @@ def status_line(sweep: Sweep, what: Level | float, windows: Sequence[Window], ti
     if isinstance(what, Level):
         place = sweep.levels.index(what)
         left = duration((len(sweep.levels) - place) * timing.max_level_s)
-        text = f"level {place + 1} of {len(sweep.levels)}, at most {left} left: {named(what)}: "
+        text = f"{place + 1} of {len(sweep.levels)}, at most {left} left: {named(what)}, "
     else:
-        text = f"random arrivals, {number(what)} requests/s: "
+        text = f"random arrivals, {number(what)}/s, "
     if not windows:
         return f"{text}warm-up"
     last = windows[-1]
     found = latencies_of(last.latencies_s)
     p99 = f", p99 {number(found.p99)} ms" if found else ""
     errors = f", {sum(last.errors.values())} errors" if last.errors else ""
-    return f"{text}window {len(windows)}: {number(last.requests_per_s)} requests/s{p99}{errors}"
+    return f"{text}window {len(windows)}: {number(last.requests_per_s)}/s{p99}{errors}"

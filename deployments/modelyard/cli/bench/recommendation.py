@@ -56,6 +56,8 @@ def recommend(spec: ModelSpec, level: LevelResult, check: Check, *, rate: float 
         values["replicas"] = _replicas(spec, replicas, wanted)
         if wanted > replicas:
             reasons.append(f"replicas: {enough}; calculated, not measured")
+        elif rate is not None:
+            reasons.append(f"replicas: as measured, which is enough for {rate:,.0f} requests/s")
         if "target_in_flight" in values["replicas"]:
             target = max(0.1, round(check.mean_in_flight / replicas, 1))
             values["replicas"]["target_in_flight"] = target

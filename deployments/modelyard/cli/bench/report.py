@@ -6,8 +6,8 @@ from typing import Any
 from rich.text import Text
 
 from modelyard.cli.bench.bar_chart import ChartRow, chart, number
-from modelyard.cli.bench.choice import Check, nearest_level, throughput
-from modelyard.cli.bench.levels import Level, LevelResult, Skipped
+from modelyard.cli.bench.choice import Check, nearest_level
+from modelyard.cli.bench.levels import UNSTABLE, Level, LevelResult, Skipped
 from modelyard.cli.bench.recommendation import Recommendation
 from modelyard.cli.bench.svg_chart import Point, Series, svg
 from modelyard.cli.bench.sweep import Sweep
@@ -71,7 +71,7 @@ def sweep_chart(sweep: Sweep, width: int | None) -> list[str]:
     rows = [
         ChartRow(
             f"{each.level.rows or '-'} x {each.level.in_flight}",
-            throughput(each) if known else each.window.requests_per_s,
+            each.rows_per_s or 0.0 if known else each.window.requests_per_s,
             each.latencies.p99 if each.latencies else None,
         )
         for each in sweep.results
@@ -88,7 +88,7 @@ def sweep_svg(sweep: Sweep, model: str) -> str:
         if each.latencies:
             rows = each.level.rows
             name = "bodies as they are" if rows is None else f"{rows} {'row' if rows == 1 else 'rows'}"
-            value = throughput(each) if known else each.window.requests_per_s
+            value = each.rows_per_s or 0.0 if known else each.window.requests_per_s
             series.setdefault(name, []).append(Point(str(each.level.in_flight), value, each.latencies.p99))
     lines = [Series(name, points) for name, points in series.items()]
     x_title = "rows per second" if known else "requests per second"
@@ -105,16 +105,24 @@ def conclusion(sweep: Sweep) -> Iterator[str]:
         if sweep.stopped:
             return
         nearest = nearest_level(sweep.results)
-        yield f"No level meets a p99 of {sweep.p99_ms:g} ms." + (
-            f" Nearest: {named(nearest.level)}: {summary(nearest)}." if nearest else " Every level had errors."
-        )
-        if any(each.doubts and each.p99_ms <= sweep.p99_ms and not each.window.errors for each in sweep.results):
-            yield "Levels within the limit that are not reliable do not count: measure longer with --max-s."
+        if nearest is None:
+            yield f"No level meets a p99 of {sweep.p99_ms:g} ms: every level had errors."
+            return
+        found = f"{named(nearest.level)}: {summary(nearest)}."
+        if nearest.p99_ms > sweep.p99_ms:
+            yield f"No level meets a p99 of {sweep.p99_ms:g} ms. Nearest: {found}"
+        else:
+            yield f"No level meets a p99 of {sweep.p99_ms:g} ms reliably: measure longer with --max-s. Nearest: {found}"
         return
     best = sweep.best
     yield f"Best level with a p99 of at most {sweep.p99_ms:g} ms: {named(best.level)}: {summary(best)}."
     if (worst := best.worst_window_p99_ms) is not None and worst > sweep.p99_ms:
         yield f"One of its windows had a p99 of {number(worst)} ms."
+    if not best.stable:
+        yield (
+            f"Its throughput was unstable: at least {number(best.sustained_per_s)} requests/s in each window, within the limit. "
+            f"--max-s measures longer."
+        )
     if best.level.rows and best.level.rows > 1:
         yield f"That throughput needs clients that send {best.level.rows} rows per request; --rows 1 measures single rows."
     yield from map(checked, sweep.checks)
@@ -128,7 +136,7 @@ def conclusion(sweep: Sweep) -> Iterator[str]:
 def checked(check: Check) -> str:
     """The result of random arrivals."""
     result = check.result
-    doubts = [each for each in result.doubts if each != "unstable"]
+    doubts = [each for each in result.doubts if each != UNSTABLE]
     more = f" ({', '.join(doubts)})" if doubts else ""
     return (
         f"Checked with random arrivals at {100 * check.share:.0f} % of its throughput: {number(result.window.requests_per_s)} "
@@ -187,7 +195,7 @@ def _cells(result: LevelResult, sweep: Sweep) -> list[str]:
         *times,
         "-" if batch is None else f"{batch:.1f}",
         f"{result.window.client_cores:.2f}",
-        ", ".join(result.doubts) or ("best" if sweep.best and result.level == sweep.best.level else ""),
+        ", ".join([*(("best",) if sweep.best and result.level == sweep.best.level else ()), *result.doubts]),
     ]
 
 
@@ -205,7 +213,7 @@ def _style(result: LevelResult | None, p99_ms: float | None) -> str:
         return "dim"
     if result.window.errors:
         return "red"
-    return "green" if p99_ms is not None and not result.doubts and result.p99_ms <= p99_ms else ""
+    return "green" if p99_ms is not None and result.meets(p99_ms) else ""
 
 
 def _line(cells: Sequence[tuple[str, int, bool, str]]) -> Text:

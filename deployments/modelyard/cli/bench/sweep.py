@@ -82,7 +82,7 @@ def _checks(sweep: Sweep, measuring: Measures, progress: Progress) -> None:
         return
     sweep.best = best
     for share in CHECKED_SHARES:
-        rate = share * best.window.requests_per_s
+        rate = share * best.sustained_per_s
         progress.measuring(sweep, rate, ())
         check = measuring.check(best, share, partial(progress.measuring, sweep, rate))
         sweep.checks.append(check)
