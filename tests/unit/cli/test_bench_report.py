@@ -189,7 +189,13 @@ def test_a_client_that_uses_a_whole_core_is_a_warning():
 def test_a_machine_without_a_free_core_is_a_note():
     full = LevelResult(Level(4, 1), Window(1.0, [0.01] * 200, client_cores=0.4), stable=True, machine_cores=1.97)
     [text] = remarks(sweep(full), 2)
-    assert text.startswith("note: all 2 cores of this machine were busy, up to 0.40 of them with the clients")
+    assert text.startswith("note: all 2 cores of this machine were busy. The clients used up to 0.40 of them")
+
+
+@pytest.mark.parametrize(("late_s", "notes"), [(0.0041, 0), (0.0049, 0), (0.03, 1)])
+def test_a_client_that_was_held_up_during_random_arrivals_is_a_note(late_s: float, notes: int):
+    held_up = LevelResult(Level(4, 1), Window(1.0, [0.01] * 200, client_late_s=late_s), stable=True)
+    assert len([*remarks(sweep(result(), checks=[Check(0.8, held_up)]), 8)]) == notes
 
 
 def test_the_status_line_has_the_level_its_last_window_and_the_time_left():

@@ -45,9 +45,9 @@ def test_windows_of_processes_that_run_together_add_their_rates():
 
 
 def test_the_busiest_client_process_is_reported_and_all_are_added():
-    both = beside([Window(1, [1.0], {}, 0.9, 0.9, 3), Window(1, [1.0], {"429": 2}, 0.4, 0.4, 2)])
+    both = beside([Window(1, [1.0], {}, 0.9, 0.9, 3, 0.01), Window(1, [1.0], {"429": 2}, 0.4, 0.4, 2, 0.02)])
     assert (both.client_core, both.client_cores) == (0.9, pytest.approx(1.3))
-    assert both.peak_in_flight == 5
+    assert (both.peak_in_flight, both.client_late_s) == (5, 0.02)
     assert both.errors == {"429": 2}
 
 

@@ -35,7 +35,8 @@ class Check:
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
         more = {"mean_in_flight": round(self.mean_in_flight, 3), "peak_in_flight": self.result.window.peak_in_flight}
-        return {"share": self.share, **self.result.as_json(), **more}
+        late_ms = round(1e3 * self.result.window.client_late_s, 3)
+        return {"share": self.share, **self.result.as_json(), **more, "client_late_ms": late_ms}
 
 
 def throughput(result: LevelResult) -> float:

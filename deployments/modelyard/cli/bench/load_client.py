@@ -148,7 +148,8 @@ def _ended(process: subprocess.Popen[bytes]) -> ChildProcessError:
 def _window(line: dict[str, Any]) -> Window:
     latencies = array("d")
     latencies.frombytes(base64.b64decode(line["latencies"]))
-    return Window(line["elapsed_s"], latencies, line["errors"], line["core"], line["core"], line["peak"])
+    core = line["core"]
+    return Window(line["elapsed_s"], latencies, line["errors"], core, core, line["peak"], line["late_s"])
 
 
 def _finish(process: subprocess.Popen[bytes], timeout_s: float) -> int:

@@ -50,7 +50,7 @@ class Load:
         self._stopping = False
         self._sent = 0
         self._window_s = float(job["warm_s"])
-        self._peak = 0
+        self._peak, self._late_s = 0, 0.0
         self._writer = ThreadPoolExecutor(1)
         self._done = loop.create_future()
 
@@ -126,8 +126,9 @@ class Load:
         if self._stopping or self._rate is None:
             return
         now = time.perf_counter()
+        self._late_s = max(self._late_s, now - self._next)
         while self._next <= now:
-            # From now: the delay of this process's timer is not the server's.
+            # Latencies count from now: the delay of this process is not the server's.
             self._arrivals.append(now)
             self._next += self._random.expovariate(self._rate)
         while self._arrivals and self._idle:
@@ -155,7 +156,7 @@ class Load:
         self._latencies = array("d")
         self._errors: Counter[str] = Counter()
         self._cpu_s = time.process_time()
-        self._peak = 0
+        self._peak, self._late_s = 0, 0.0
 
     def _close_window(self, now: float) -> None:
         """Report the window. Its end is the end of a request, so that the rate of a slow model is exact."""
@@ -166,6 +167,7 @@ class Load:
             "errors": dict(self._errors),
             "core": cpu_s / (now - self._opened),
             "peak": self._peak,
+            "late_s": self._late_s,
         }
         is_warm_up = not self._measuring
         self._open_window(now)

@@ -15,6 +15,8 @@ from modelyard.cli.terminal_columns import GAP, Column, cell, fit
 
 BUSY = 0.9
 """A client process, or the machine, with this share of its cores in use may limit the result."""
+MIN_LATE_MS, LATE_SHARE = 5.0, 0.2
+"""A client that is later than this, and than this share of the limit, adds to the 99th percentile of random arrivals."""
 CHART_WIDTH = 100
 """Columns of the chart if the output is a file."""
 _COLUMNS = (
@@ -28,7 +30,7 @@ _COLUMNS = (
     Column("MAX MS", right=True, drop_order=4),
     Column("BATCH", right=True, drop_order=2),
     Column("CLIENT", right=True, drop_order=5),
-    Column("NOTE", min_width=14),
+    Column("NOTE", min_width=26),
 )
 
 
@@ -158,8 +160,14 @@ def remarks(sweep: Sweep, cores: int) -> Iterator[str]:
     if any(each.machine_cores is not None and each.machine_cores >= 0.95 * cores for each in every):
         used = max(each.window.client_cores for each in every)
         yield (
-            f"note: all {cores} cores of this machine were busy, up to {used:.2f} of them with the clients: with clients on "
-            f"other machines the server can do more"
+            f"note: all {cores} cores of this machine were busy. The clients used up to {used:.2f} of them; without them, and "
+            f"without other processes, the server can do more"
+        )
+    late_ms = 1e3 * max((each.result.window.client_late_s for each in sweep.checks), default=0.0)
+    if sweep.p99_ms is not None and late_ms > max(MIN_LATE_MS, LATE_SHARE * sweep.p99_ms):
+        yield (
+            f"note: with random arrivals the client was held up for up to {late_ms:.0f} ms, because the machine was busy. The "
+            f"requests that it then sent at once add to the p99"
         )
 
 

@@ -51,6 +51,8 @@ class Window:
     """CPU use of all client processes, in cores."""
     peak_in_flight: int = 0
     """The highest number of requests in flight, those that waited for a connection included."""
+    client_late_s: float = 0.0
+    """With random arrivals, how late the client began a request at most, because the machine was busy."""
     requests_per_s: float = -1.0
     """Responses with status 200. By default the number of latencies divided by the elapsed time."""
 
@@ -69,6 +71,7 @@ def beside(windows: Sequence[Window]) -> Window:
         client_core=max(each.client_core for each in windows),
         client_cores=sum(each.client_cores for each in windows),
         peak_in_flight=sum(each.peak_in_flight for each in windows),
+        client_late_s=max(each.client_late_s for each in windows),
         requests_per_s=sum(each.requests_per_s for each in windows),
     )
 
@@ -87,6 +90,7 @@ def after_each_other(windows: Sequence[Window]) -> Window:
         client_core=mean([each.client_core for each in windows]),
         client_cores=mean([each.client_cores for each in windows]),
         peak_in_flight=max(each.peak_in_flight for each in windows),
+        client_late_s=max(each.client_late_s for each in windows),
         requests_per_s=mean([each.requests_per_s for each in windows]),
     )
 
