@@ -94,7 +94,7 @@ def sweep_svg(sweep: Sweep, model: str) -> str:
             series.setdefault(name, []).append(Point(str(each.level.in_flight), value, each.latencies.p99))
     lines = [Series(name, points) for name, points in series.items()]
     x_title = "rows per second" if known else "requests per second"
-    return svg(f"{model}: requests in flight", lines, x_title=x_title, p99_ms=sweep.p99_ms)
+    return svg(f"{model}: p99 by throughput (numbers: requests in flight)", lines, x_title=x_title, p99_ms=sweep.p99_ms)
 
 
 def conclusion(sweep: Sweep) -> Iterator[str]:

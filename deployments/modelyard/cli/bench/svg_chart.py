@@ -94,7 +94,7 @@ def _series(series: Series, across: _Axis, up: _Axis, colour: str) -> Iterator[s
     for point, (x, y) in zip(series.points, places, strict=True):
         hint = f"{series.name}, {point.label} in flight: {number(point.throughput)}/s, p99 {number(point.p99_ms)} ms"
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"><title>{escape(hint)}</title></circle>'
-        yield _text(x + 6, y - 6, point.label, colour=colour)
+        yield _text(x + 7, y + 14, point.label, colour=colour)
 
 
 def _tick(value: float, step: float) -> str:
