@@ -79,14 +79,15 @@ def test_levels_are_shown_in_a_table_and_a_chart(up: ProjectFolder):
 
 
 def test_the_number_of_requests_is_that_which_the_server_received(up: ProjectFolder, endpoint: ModelEndpoint):
-    result = as_json(up, "--in-flight", "1,2", "--rows", "1,2", "--p99-ms", "5000")
+    # On a busy machine, there may be too few responses for a recommendation.
+    result = json.loads(bench(up, "--in-flight", "1,2", "--rows", "1,2", "--p99-ms", "5000", "-o", "json").stdout)
     assert result["requests_sent"] == len(endpoint.bodies)
     assert {len(body["instances"]) for body in endpoint.bodies} == {1, 2}
     assert all(level["batch_rows"] == level["rows"] for level in result["levels"])
 
 
 def test_the_settings_that_meet_a_limit_are_valid_in_the_models_file(up: ProjectFolder):
-    result = as_json(up, "--in-flight", "2", "--rows", "1", "--p99-ms", "5000", "--max-s", "1")
+    result = as_json(up, "--in-flight", "2", "--rows", "1", "--p99-ms", "5000", "--max-s", "2")
     assert result["best"] == result["levels"][0]
     assert result["checks"][-1]["latency_ms"]["p99"] <= 5000
     up.model("churn", result["yaml"])

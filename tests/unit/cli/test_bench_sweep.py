@@ -6,7 +6,7 @@ import pytest
 
 from modelyard.cli.bench.choice import CHECKED_SHARES, Check
 from modelyard.cli.bench.levels import Level, LevelResult, ServerSide, Skipped, levels_of
-from modelyard.cli.bench.measurement import MAX_CONNECTIONS, Measuring, Observer, OnWindows
+from modelyard.cli.bench.measurement import MIN_CONNECTIONS, Measuring, Observer, OnWindows
 from modelyard.cli.bench.sweep import INTERRUPTED, Sweep, run
 from modelyard.cli.bench.windows import Timing, Window
 from tests.unit.cli.test_bench_levels import result
@@ -200,11 +200,11 @@ def test_the_client_is_stopped_if_the_measurement_fails():
 def test_random_arrivals_have_a_share_of_the_rate_and_more_connections():
     rig = Rig([window()] * 4)
     found = rig.measuring.check(result(16, 8, count=1000), 0.8, lambda windows: None)
-    assert rig.started == [(Level(16, 8), 64, 800.0)]
+    assert rig.started == [(Level(16, 8), MIN_CONNECTIONS, 800.0)]
     assert (found.share, len(found.result.window.latencies_s)) == (0.8, 600)
     rig = Rig([window()] * 4)
     rig.measuring.check(result(1024, 8), 0.8, lambda windows: None)
-    assert rig.started[0][1] == MAX_CONNECTIONS
+    assert rig.started[0][1] == 2048
 
 
 def test_random_arrivals_end_at_the_first_error():

@@ -39,16 +39,15 @@ class Slot:
             if self._connection is None:
                 self._complete("not connected")
             else:
-                self._connection.write(self._request)
+                self._write(self._connection)
 
     def send(self, request: bytes, due: float) -> None:
         """Send a request, whose latency counts from `due`."""
         self.is_busy, self._request, self._due = True, request, due
-        self._load.sent()
         if self._connection is None:
             self._connecting = asyncio.ensure_future(self.connect())
         else:
-            self._connection.write(request)
+            self._write(self._connection)
 
     def responded(self, connection: "Connection", status: int, *, reusable: bool) -> None:
         """A whole response was received."""
@@ -74,6 +73,10 @@ class Slot:
             if connection is not None:
                 connection.abort()
             self._complete("no response")
+
+    def _write(self, connection: "Connection") -> None:
+        connection.write(self._request)
+        self._load.sent()
 
     def _complete(self, outcome: str) -> None:
         self.is_busy = False

@@ -18,9 +18,9 @@ from modelyard.cli.bench.windows import (
     window_s_for,
 )
 
-MIN_CONNECTIONS, MAX_CONNECTIONS = 16, 256
-CONNECTIONS_FACTOR = 4
-"""Connections for random arrivals, in multiples of the level's requests in flight: a request that finds none waits."""
+MIN_CONNECTIONS, CONNECTIONS_FACTOR = 256, 2
+"""Connections for random arrivals: at least so many, and a multiple of the level's requests in flight. A request that finds none
+waits in the client, which the server cannot put into a batch."""
 STAT = Path("/proc/stat")
 TICKS_PER_S = 100
 
@@ -74,7 +74,7 @@ class Measuring:
 
     def check(self, best: LevelResult, share: float, on_windows: OnWindows) -> Check:
         """Let requests arrive at random times, at this share of the level's throughput, for the longest duration of a level."""
-        connections = min(MAX_CONNECTIONS, max(MIN_CONNECTIONS, CONNECTIONS_FACTOR * best.level.in_flight))
+        connections = max(MIN_CONNECTIONS, CONNECTIONS_FACTOR * best.level.in_flight)
         rate = share * best.sustained_per_s
         return Check(share, self._measured(best.level, connections, rate, on_windows))
 

@@ -86,4 +86,6 @@ class TargetHttp:
             with error:
                 return Response(error.code, error.read(), time.perf_counter() - started)
         except OSError as error:  # URLError is one
-            raise ConnectionError(f"{url}: {getattr(error, 'reason', error)}") from None
+            reason = str(getattr(error, "reason", error))
+            hint = "; the server requires --client-certificate" if "CERTIFICATE_REQUIRED" in reason else ""
+            raise ConnectionError(f"{url}: {reason}{hint}") from None
