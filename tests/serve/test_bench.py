@@ -50,12 +50,13 @@ def test_a_model_with_text_inputs_is_measured_with_its_example(server: Server) -
 def test_an_overload_is_counted_and_never_recommended(fresh: Server) -> None:
     fresh.project.add_python("measured", SLOW)
     fresh.project.configure("measured", f"{TRUSTED}batching: off\nlimits: {{queue: 2}}\n")
-    fresh.wait_for(lambda: fresh.responds("measured", {"instances": [0]}), what="the model")
+    fresh.wait_for(lambda: fresh.responds("measured", {"instances": [0]}), what="the model at the edge")
+    fresh.wait_for(lambda: fresh.status()["measured"]["state"] == "READY", what="its status")
     file = fresh.project.root / "slow.json"
     file.write_text('{"instances": [0.05]}')
     options = ("--in-flight", "16,32", "--input", str(file), "--p99-ms", "5000", "-o", "json")
     done = fresh.command("bench", "measured", *QUICK, *options, check=False)
-    assert done.returncode == 1
+    assert (done.returncode, done.stdout[:1]) == (1, "{"), done.stderr
     result = json.loads(done.stdout)
     assert set(result["levels"][0]["errors"]) == {"429"}
     assert (len(result["levels"]), len(result["skipped"])) == (1, 1)
