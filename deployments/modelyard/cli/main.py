@@ -6,7 +6,7 @@ Exit codes: 0 success, 1 invalid or failed, 2 wrong usage, or changes with `plan
 import typer
 
 from modelyard.cli import init, version
-from modelyard.cli.commands import configuration, deploy, observe, up
+from modelyard.cli.commands import bench, configuration, deploy, observe, up
 
 app = typer.Typer(
     callback=version.global_options,
@@ -29,6 +29,7 @@ app.command()(observe.status)
 app.command()(observe.top)
 app.command()(observe.logs)
 app.command()(observe.requests)
+app.command()(bench.bench)
 
 app.add_typer(config_app, name="config")
 config_app.command("show")(configuration.show)
