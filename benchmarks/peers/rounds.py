@@ -1,5 +1,6 @@
 """Loads the servers in rounds, one server at a time."""
 
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -39,10 +40,11 @@ class Results:
     """By server and cell. A server that has failed in a cell is not measured there again."""
 
     def fail(self, peer: Peer, cells: Sequence[Cell], error: Exception) -> None:
-        """Record the reason: the last line of the error."""
+        """Record the reason: the last line that names an error, or the last line."""
         print(f"{peer.name} failed: {error}", file=sys.stderr, flush=True)
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        self.failures |= {(peer.name, cell.name): lines[-1].strip() for cell in cells}
+        reasons = [line for line in lines if re.search(r"Error|Exception", line)] or lines
+        self.failures |= {(peer.name, cell.name): reasons[-1].strip() for cell in cells}
 
 
 def run(

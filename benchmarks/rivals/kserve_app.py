@@ -8,6 +8,7 @@ from typing import Any
 import kserve
 from kserve import InferOutput, InferRequest, InferResponse
 from kserve.model_server import args
+from kserve.utils.utils import generate_uuid
 
 from benchmarks.rivals.inference import load
 from benchmarks.rivals.raw_tensors import to_bytes
@@ -21,15 +22,20 @@ class Predictor(kserve.Model):
         self.model = load()
         self.ready = True
 
+    def __reduce__(self) -> Any:
+        """Each worker process loads the model: a session of ONNX Runtime cannot be pickled."""
+        return Predictor, (self.name,)
+
     def predict(self, payload: Any, headers: dict[str, str] | None = None) -> Any:
         if not isinstance(payload, InferRequest):
             return self.model.predict(payload["instances"])
-        outputs = []
-        for name, array in zip(self.model.names, self.model.run(payload.inputs[0].as_numpy()), strict=True):
-            output = InferOutput(name, list(array.shape), to_bytes(array)[0])
-            output.set_data_from_numpy(array, binary_data=True)
-            outputs.append(output)
-        return InferResponse(payload.id, self.name, outputs)
+        arrays = self.model.run(payload.inputs[0].as_numpy())
+        outputs = [
+            InferOutput(name, list(array.shape), to_bytes(array)[0], array)
+            for name, array in zip(self.model.names, arrays, strict=True)
+        ]
+        number = payload.id or generate_uuid()  # REST responses without id are rejected
+        return InferResponse(number, self.name, outputs, use_binary_outputs=payload.use_binary_outputs)
 
 
 if __name__ == "__main__":

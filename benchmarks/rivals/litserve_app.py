@@ -3,6 +3,7 @@
 Sources: https://lightning.ai/docs/litserve/api-reference/litapi and https://lightning.ai/docs/litserve/api-reference/litserver
 """
 
+import signal
 import sys
 from typing import Any
 
@@ -28,5 +29,8 @@ class Predictor(litserve.LitAPI):
 
 
 if __name__ == "__main__":
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # LitServe stops its processes after Ctrl-C, not after SIGTERM
     server = litserve.LitServer(Predictor(), accelerator="cpu", workers_per_device=2, fast_queue=True)
     server.run(host="127.0.0.1", port=int(sys.argv[1]), generate_client_file=False, access_log=False)

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from benchmarks.rivals.inference import Model, load
-from benchmarks.rivals.raw_tensors import HEADER_LENGTH, read_request, write_response
+from benchmarks.rivals.oip_binary import HEADER_LENGTH, read_request, write_response
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]

@@ -11,7 +11,7 @@ from benchmarks.peers import forms
 from benchmarks.peers.expected import Expected
 from benchmarks.peers.models import Served, make
 from benchmarks.rivals.inference import load, response_of_each
-from benchmarks.rivals.raw_tensors import read_request, write_response
+from benchmarks.rivals.oip_binary import read_request, write_response
 from modelyard.protocols.grpc.messages import ModelInferRequest, ModelInferResponse
 
 ROWS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]

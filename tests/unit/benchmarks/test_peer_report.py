@@ -110,12 +110,14 @@ def test_a_cell_has_a_row_for_each_measured_server() -> None:
 def test_failures_have_their_reasons() -> None:
     results = Results()
     results.fail(
-        PEERS["uvicorn"], [CELLS["json-1"]], ValueError("the server ended with 1:\nTraceback\nno such model\n")
+        PEERS["uvicorn"],
+        [CELLS["json-1"]],
+        ValueError("ended with 1:\nTraceback\nKeyError: no model\nINFO\n"),
     )
     lines = failures_table(SHOWN, results, {"mlflow": "no version"}).splitlines()[2:]
     assert [cells(line) for line in lines] == [
         ["mlflow", "all", "cannot be installed: no version"],
-        ["raw uvicorn", "`json-1`", "no such model"],
+        ["raw uvicorn", "`json-1`", "KeyError: no model"],
     ]
     assert failures_table(SHOWN, Results(), {}) == ""
 
