@@ -4,12 +4,13 @@ import argparse
 import shlex
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import h2load, wrk
 from benchmarks.load import LoadError
-from benchmarks.peers import environments, models, peer_report, rounds
+from benchmarks.peers import environments, models, peer_report
+from benchmarks.peers import rounds as peer_rounds
 from benchmarks.peers.cells import CELLS
 from benchmarks.peers.environments import InstallError
 from benchmarks.peers.registry import OURS, PEERS
@@ -45,38 +46,38 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     adopt_orphans()
-    files = measure(
-        [OURS, *(arguments.peers or others)],
-        arguments.only or list(CELLS),
-        command,
-        n_rounds=arguments.rounds,
-        seconds=arguments.seconds,
-    )
+    names, cells = [OURS, *(arguments.peers or others)], arguments.only or list(CELLS)
     arguments.output.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (arguments.output / name).write_text(text, encoding="utf-8")
-    print(files[RESULTS])
+    text = ""
+    for files in measure(names, cells, command, rounds=arguments.rounds, seconds=arguments.seconds):
+        text = files[RESULTS]
+        for name, content in files.items():
+            (arguments.output / name).write_text(content, encoding="utf-8")
+    print(text)
     return 0
 
 
 def measure(
-    names: Sequence[str], cell_names: Sequence[str], command: str, *, n_rounds: int, seconds: float
-) -> Mapping[str, str]:
-    """The report and the charts, by file name."""
+    names: Sequence[str], cell_names: Sequence[str], command: str, *, rounds: int, seconds: float
+) -> Iterator[Mapping[str, str]]:
+    """The report and the charts by file name, after each round: an interrupted run leaves those of its complete rounds."""
     selected = [PEERS[name] for name in names]
     cells = [CELLS[name] for name in CELLS if name in cell_names]
     installed, not_installed = install(sorted({peer.environment for peer in selected if peer.environment}))
     peers = [peer for peer in selected if peer.environment not in not_installed]
+    versions = {name: environments.versions(name) for name in installed}
     # a short path: Ray's sockets are below it, and the limit of a socket's path is 107 characters
     with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as folder:
         repository = Path(folder) / "models"
         served = {name: models.make(name, repository) for name in dict.fromkeys(cell.model for cell in cells)}
-        results = rounds.run(peers, cells, served, installed, Path(folder), rounds=n_rounds, seconds=seconds)
-    versions = {name: environments.versions(name) for name in installed}
-    text = peer_report.render(command, peers, cells, results, versions, not_installed, rounds=n_rounds, seconds=seconds)
-    # reasons may name files of this machine
-    text = text.replace(f"{folder}/", "").replace(f"{ROOT}/", "")
-    return {RESULTS: text, **peer_report.charts(peers, cells, results)}
+        found = peer_rounds.run(peers, cells, served, installed, Path(folder), rounds=rounds, seconds=seconds)
+        for number, results in enumerate(found, start=1):
+            text = peer_report.render(
+                command, peers, cells, results, versions, not_installed, rounds=number, seconds=seconds
+            )
+            # reasons may name files of this machine
+            text = text.replace(f"{folder}/", "").replace(f"{ROOT}/", "")
+            yield {RESULTS: text, **peer_report.charts(peers, cells, results)}
 
 
 def install(names: Sequence[str]) -> tuple[Mapping[str, Path], Mapping[str, str]]:

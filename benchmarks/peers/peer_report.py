@@ -16,7 +16,7 @@ from benchmarks.peers.rounds import Measurement, Results
 METHOD = """\
 The load program is wrk, or h2load for gRPC, with one thread, on the same machine as the server. A load takes {seconds:g} s and
 follows a warm-up. In a round, each server is started with one model, loaded and stopped, one server after the other; no other
-server runs meanwhile. Before each load, the values of a response are checked. Values are medians of {rounds} rounds. Ratios are
+server runs meanwhile. Before each load, the values of a response are checked. Values are medians ({rounds} rounds). Ratios are
 of modelyard to the other server, inside a round; in parentheses are the lowest and the highest round. "No difference" means
 that 1 is between them. CPU is of all processes of the server, from the kernel's accounts, per request. MB is their memory (PSS)
 after the load. Start is the time from the command to the first right response. No request failed: one error excludes the server

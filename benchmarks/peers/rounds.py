@@ -3,7 +3,7 @@
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -56,8 +56,10 @@ def run(
     *,
     rounds: int,
     seconds: float,
-) -> Results:
+) -> Iterator[Results]:
     """In each round, and for each model, start every server that supports it, load it in each of the model's cells, and stop it.
+
+    Yields the results so far after each round.
 
     A server is stopped, not suspended: Ray removes nodes whose health checks stall, and memory is measured with one model each.
     """
@@ -74,11 +76,10 @@ def run(
                     print(f"round {number + 1} of {rounds}: {name} on {peer.name}", file=sys.stderr, flush=True)
                     own = folder / f"{number}-{name}-{peer.name}"
                     own.mkdir()
-                    port, grpc_port = free_ports(2)
                     programs = environments[peer.environment] / "bin" if peer.environment else BIN
-                    start = Start(programs, own, port, grpc_port, model)
+                    start = Start(programs, own, *free_ports(2), model)
                     _load(peer, start, selected, results, number, seconds)
-    return results
+        yield results
 
 
 def _load(peer: Peer, start: Start, cells: Sequence[Cell], results: Results, number: int, seconds: float) -> None:

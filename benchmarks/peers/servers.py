@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 from benchmarks.peers.peer import Start
 from benchmarks.subject_process import SubjectError
@@ -83,13 +84,19 @@ def kserve(start: Start) -> Subject:
 
 
 def mlflow(start: Start) -> Subject:
-    saved = start.folder / "model"
-    save = (start.bin / "python", "-m", f"{APPS}.mlflow_model", start.model.artefact, saved)
-    done = subprocess.run(list(map(str, save)), cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SubjectError(f"the model cannot be saved: {done.stderr.strip().splitlines()[-1]}")
+    saved = start.model.repository.with_name("mlflow") / start.model.name
+    if not saved.exists():
+        save_for_mlflow(start, saved)
     command = (start.bin / "mlflow", "models", "serve", "--model-uri", saved, "--env-manager", "local")
     return start.subject(*command, "--port", str(start.port), "--workers", PROCESSES)
+
+
+def save_for_mlflow(start: Start, folder: Path) -> None:
+    """Write the model in MLflow's format. Raises SubjectError."""
+    command = [str(start.bin / "python"), "-m", f"{APPS}.mlflow_model", str(start.model.artefact), str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SubjectError(f"the model cannot be saved: {done.stderr}")
 
 
 def grpc_aio(start: Start) -> Subject:
