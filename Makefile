@@ -8,9 +8,9 @@ export RAY_USAGE_STATS_ENABLED = 0
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 
-.PHONY: help serve test unit faults zoo mutants lint check bench wheel examples dashboards pictures schema protos lock clean
+.PHONY: help serve test unit faults zoo mutants lint check bench bench-peers wheel examples dashboards pictures schema protos lock clean
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 serve: $(VENV)/.serve examples  ## install, train the examples where missing, and serve in the foreground
 	@exec $(BIN)/modelyard up
@@ -41,6 +41,10 @@ check: lint unit  ## all that starts no server
 
 bench: examples  ## measure against rivals (wrk and h2load must be installed)
 	PYTHONPATH="$(CURDIR)/$(VENV)/examples" $(BIN)/python -m benchmarks
+
+OPTIONS ?=
+bench-peers: $(VENV)/.examples  ## measure side by side with other servers, which it installs (OPTIONS="--only mlp --peers mosec")
+	PYTHONPATH="$(CURDIR)/$(VENV)/examples" $(BIN)/python -m benchmarks.peers $(OPTIONS)
 
 wheel: $(VENV)/.serve  ## build the package into dist/
 	@rm -rf build
@@ -135,7 +139,7 @@ $(VENV)/.mutmut: tests/tools/mutmut.lock $(VENV)/.dev
 	@$(BIN)/pip install --quiet --no-deps --require-hashes --target $(VENV)/mutmut -r $<
 	@touch $@
 
-# The locks of the examples and of mutmut hold what the locks above them do not.
+# The locks of the examples and of mutmut hold what the locks above them do not. The measured servers share nothing with ours.
 COMPILE = $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
   --custom-compile-command 'make lock'
 lock: | $(VENV)/bin/python  ## resolve the locks again from setup.cfg
@@ -148,6 +152,7 @@ lock: | $(VENV)/bin/python  ## resolve the locks again from setup.cfg
 	$(COMPILE) tests/tools/generators.in -o tests/tools/generators.lock
 	$(COMPILE) -c requirements-dev.lock tests/tools/mutmut.in -o tests/tools/mutmut.lock \
 	  $$(sed -n 's/^\([A-Za-z0-9._-]*\).*==.*/--no-emit-package \1/p' requirements-dev.lock)
+	for each in benchmarks/peers/pins/*.in; do $(COMPILE) $$each -o $${each%.in}.lock || exit 1; done
 
 clean:  ## remove what was built here, models included
 	rm -rf $(VENV) .modelyard build dist mutants *.egg-info model_repository/*/

@@ -40,9 +40,9 @@ def run(names: Sequence[str], artefacts: Artefacts, folder: Path, *, rounds: int
             subject_folder.mkdir()
             subject = SUBJECTS[name](subject_folder, free_port(), artefacts)
             print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr, flush=True)
-            with running(subject, subject_folder) as root:
+            with running(subject, subject_folder) as server:
                 samples += [
-                    measure(subject, target, root, connections, seconds)
+                    measure(subject, target, server.pid, connections, seconds)
                     for target in subject.targets
                     for connections in target.connections
                 ]

@@ -1,6 +1,7 @@
 """The requests as files for the load programs."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,7 @@ def write(folder: Path) -> Requests:
     tensor = {"name": "x", "datatype": "FP32", "shape": list(values.shape)}
     # orjson writes the shortest decimal of an FP32 value, as short as a client can send it.
     as_json = orjson.dumps({"inputs": [{**tensor, "data": values.ravel()}]}, option=orjson.OPT_SERIALIZE_NUMPY)
-    header = json.dumps({"inputs": [{**tensor, "parameters": {"binary_data_size": values.nbytes}}]}).encode()
-    split = f"inference-header-content-length: {len(header)}"
-    binary = ("content-type: application/octet-stream", split)
+    binary, binary_headers = binary_body("x", values)
     row = json.dumps({"instances": [ROW]}).encode()
 
     def saved(name: str, body: bytes) -> Path:
@@ -53,16 +52,32 @@ def write(folder: Path) -> Requests:
     largest = [[float(values.max())]]
     return Requests(
         row=Request(saved("row.json", row), (JSON,), _predictions, [SPECIES]),
-        call=Request(saved("row.grpc", frame(_infer_message())), GRPC, _label, SPECIES.encode(), grpc=True),
+        call=Request(
+            saved("row.grpc", frame(infer_message("iris", "X", np.array([ROW], dtype="<f4")))),
+            GRPC,
+            _label,
+            SPECIES.encode(),
+            grpc=True,
+        ),
         tensor_json=Request(saved("tensor.json", as_json), (JSON,), _output_data, largest),
-        tensor_binary=Request(saved("tensor.binary", header + values.tobytes()), binary, _output_data, largest),
+        tensor_binary=Request(saved("tensor.binary", binary), binary_headers, _output_data, largest),
     )
 
 
-def _infer_message() -> bytes:
-    request = ModelInferRequest(model_name="iris")
-    request.inputs.add(name="X", datatype="FP32", shape=[1, len(ROW)])
-    request.raw_input_contents.append(np.array(ROW, dtype="<f4").tobytes())
+def binary_body(name: str, values: Any, parameters: Mapping[str, Any] | None = None) -> tuple[bytes, tuple[str, ...]]:
+    """Body and headers of an infer request with one FP32 input as binary tensor, and these parameters."""
+    sized = {"binary_data_size": values.nbytes}
+    tensor = {"name": name, "datatype": "FP32", "shape": list(values.shape), "parameters": sized}
+    header = json.dumps({"inputs": [tensor]} | ({"parameters": parameters} if parameters else {})).encode()
+    split = f"inference-header-content-length: {len(header)}"
+    return header + values.tobytes(), ("content-type: application/octet-stream", split)
+
+
+def infer_message(model: str, name: str, values: Any) -> bytes:
+    """A ModelInferRequest with one FP32 input, as raw contents."""
+    request = ModelInferRequest(model_name=model)
+    request.inputs.add(name=name, datatype="FP32", shape=values.shape)
+    request.raw_input_contents.append(values.tobytes())
     message: bytes = request.SerializeToString(deterministic=True)
     return message
 

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import h2load
@@ -29,13 +30,23 @@ class SubjectError(Exception):
     """A subject did not start, stopped by itself, or returned a wrong response."""
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A subject that responds."""
+
+    pid: int
+    """Of its first process."""
+    started_s: float
+    """From the command to the first right response of every target."""
+
+
 @contextmanager
-def running(subject: Subject, folder: Path) -> Iterator[int]:
-    """Run the subject and yield the pid of its first process when it responds. Its output is in `log` in the folder."""
+def running(subject: Subject, folder: Path) -> Iterator[Running]:
+    """Run the subject, and yield when it responds. Its output is in `log` in the folder."""
     process = launch(subject, folder / "log")
     try:
-        wait_until(process, folder / "log", lambda: all(map(responds_as_expected, subject.targets)))
-        yield process.pid
+        started_s = wait_until(process, folder / "log", lambda: all(map(responds_as_expected, subject.targets)))
+        yield Running(process.pid, started_s)
     finally:
         stop(process)
 

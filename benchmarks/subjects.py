@@ -142,7 +142,7 @@ def plain_uvicorn(folder: Path, port: int, artefacts: Artefacts) -> Subject:
     return Subject(
         command=(*server, "--lifespan", "off", "--no-access-log"),
         targets=(row("uvicorn", port, artefacts, 1, 64),),
-        environment={"IRIS_ONNX": str(artefacts.onnx_file)},
+        environment={"MODEL": str(artefacts.onnx_file)},
         root_is_replica=True,
     )
 
@@ -151,7 +151,7 @@ def grpc_aio(folder: Path, port: int, artefacts: Artefacts) -> Subject:
     return Subject(
         command=(sys.executable, "-m", "benchmarks.rivals.grpc_aio", str(port)),
         targets=(call("grpc-aio", port, artefacts),),
-        environment={"IRIS_ONNX": str(artefacts.onnx_file)},
+        environment={"MODEL": str(artefacts.onnx_file)},
         root_is_replica=True,
     )
 

@@ -6,30 +6,28 @@ https://docs.ray.io/en/latest/serve/advanced-guides/app-builder-guide.html
 
 from typing import Any
 
-import numpy as np
-import onnxruntime
 from ray import serve
 from ray.serve import Application
 from starlette.requests import Request
+
+from benchmarks.rivals.inference import load
 
 
 # Not the default, but documented. With the default of 5 the proxy backs off so much at 64 connections that the throughput
 # drops to a tenth, and the comparison would be unfair.
 @serve.deployment(max_ongoing_requests=100)
-class Iris:
-    """The iris model, one replica."""
+class Predictor:
+    """One model."""
 
     def __init__(self, model: str) -> None:
-        self.session = onnxruntime.InferenceSession(model)
-        self.input = self.session.get_inputs()[0].name
+        self.model = load(model)
 
     async def __call__(self, request: Request) -> dict[str, Any]:
-        instances = (await request.json())["instances"]
-        labels, scores = self.session.run(None, {self.input: np.array(instances, dtype=np.float32)})
-        return {"model_name": "iris", "predictions": labels.tolist(), "confidences": scores.max(axis=1).tolist()}
+        return self.model.predict((await request.json())["instances"])
 
 
 def app(args: dict[str, str]) -> Application:
-    """The application builder for `serve run`. `model` is the path of the model."""
-    application: Application = Iris.bind(args["model"])  # type: ignore[attr-defined]  # the decorator is typed as the class
+    """The application builder for `serve run`. `model` is the path of the model, `replicas` their number (default: 1)."""
+    deployment = Predictor.options(num_replicas=int(args.get("replicas", 1)))  # type: ignore[attr-defined]  # typed as the class
+    application: Application = deployment.bind(args["model"])
     return application

@@ -1,30 +1,30 @@
-"""The iris model behind gRPC's asyncio server: ModelInfer in one process, without batching and checks.
+"""The model behind gRPC's asyncio server: ModelInfer without batching and checks.
 
-`python -m benchmarks.rivals.grpc_aio PORT`; IRIS_ONNX is the path of the model.
+`python -m benchmarks.rivals.grpc_aio PORT [PROCESSES]`; MODEL is the path of the model. Several processes share the port, as in
+https://github.com/grpc/grpc/tree/master/examples/python/multiprocessing
 """
 
 import asyncio
-import os
+import signal
+import subprocess
 import sys
 from typing import Any
 
 import grpc
 import numpy as np
-import onnxruntime
 
+from benchmarks.rivals.inference import Model, load
+from benchmarks.rivals.raw_tensors import to_bytes
 from modelyard.protocols.grpc.messages import INFERENCE, methods
 
 METHOD = methods(INFERENCE)["ModelInfer"]
 
 
-class Iris:
+class Servicer:
     """The servicer of ModelInfer."""
 
-    def __init__(self, model: str) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # one row is too little work for several threads
-        self.session = onnxruntime.InferenceSession(model, options)
-        self.input = self.session.get_inputs()[0].name
+    def __init__(self, model: Model) -> None:
+        self.model = model
 
     async def infer(self, request: Any, context: Any) -> Any:
         return self.predict(request)
@@ -32,26 +32,37 @@ class Iris:
     def predict(self, request: Any) -> Any:
         """The ModelInferResponse for a ModelInferRequest. Both have raw tensor contents."""
         rows = np.frombuffer(request.raw_input_contents[0], np.float32).reshape(request.inputs[0].shape)
-        labels, scores = self.session.run(None, {self.input: rows})
-        response = METHOD.response(model_name="iris", id=request.id)
-        response.outputs.add(name="output_label", datatype="BYTES", shape=labels.shape)
-        response.outputs.add(name="output_probability", datatype="FP32", shape=scores.shape)
-        texts = [label.encode() for label in labels]
-        response.raw_output_contents.append(b"".join(len(text).to_bytes(4, "little") + text for text in texts))
-        response.raw_output_contents.append(scores.tobytes())
+        response = METHOD.response(model_name=request.model_name, id=request.id)
+        for name, output in zip(self.model.names, self.model.run(rows), strict=True):
+            datatype, content = to_bytes(output)
+            response.outputs.add(name=name, datatype=datatype, shape=output.shape)
+            response.raw_output_contents.append(content)
         return response
 
 
-async def serve(port: int, model: str) -> None:
-    server = grpc.aio.server()
+async def serve(port: int, model: Model) -> None:
+    """Serve until SIGTERM."""
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 1)])
     infer = grpc.unary_unary_rpc_method_handler(
-        Iris(model).infer, METHOD.request.FromString, METHOD.response.SerializeToString
+        Servicer(model).infer, METHOD.request.FromString, METHOD.response.SerializeToString
     )
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(INFERENCE, {"ModelInfer": infer})])
     server.add_insecure_port(f"127.0.0.1:{port}")
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     await server.start()
-    await server.wait_for_termination()
+    await stopped.wait()
+    await server.stop(None)
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), os.environ["IRIS_ONNX"]))
+    others = [
+        subprocess.Popen([sys.executable, "-m", "benchmarks.rivals.grpc_aio", sys.argv[1]])
+        for _ in range(1, int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+    ]
+    try:
+        asyncio.run(serve(int(sys.argv[1]), load()))
+    finally:
+        for other in others:
+            other.terminate()
+            other.wait()

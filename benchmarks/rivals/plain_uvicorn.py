@@ -1,28 +1,26 @@
-"""A minimal Python server: raw ASGI, orjson and onnxruntime in one process, without batching and checks.
+"""A minimal Python server: raw ASGI, orjson and the model, without batching and checks.
 
-uvicorn runs `app` on uvloop and httptools; IRIS_ONNX is the path of the model.
+uvicorn runs `app` on uvloop and httptools; MODEL is the path of the model.
 """
 
-import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import numpy as np
-import onnxruntime
 import orjson
+
+from benchmarks.rivals.inference import Model, load
+from benchmarks.rivals.oip_binary import HEADER_LENGTH, read_request, write_response
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
 
 
-class Iris:
+class PlainServer:
     """The ASGI application."""
 
-    def __init__(self, model: str) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # one row is too little work for several threads
-        self.session = onnxruntime.InferenceSession(model, options)
-        self.input = self.session.get_inputs()[0].name
+    def __init__(self, model: Model) -> None:
+        self.model = model
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         body, more = b"", True
@@ -30,14 +28,21 @@ class Iris:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
-        response = orjson.dumps(self.predict(orjson.loads(body)["instances"]))
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(response))]
+        header_length = dict(scope["headers"]).get(HEADER_LENGTH.encode())
+        if header_length:
+            headers, response = self.infer(body, int(header_length))
+        else:
+            headers = [(b"content-type", b"application/json")]
+            response = orjson.dumps(self.model.predict(orjson.loads(body)["instances"]))
+        headers.append((b"content-length", b"%d" % len(response)))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": response})
 
-    def predict(self, instances: list[list[float]]) -> dict[str, Any]:
-        labels, scores = self.session.run(None, {self.input: np.array(instances, dtype=np.float32)})
-        return {"model_name": "iris", "predictions": labels.tolist(), "confidences": scores.max(axis=1).tolist()}
+    def infer(self, body: bytes, header_length: int) -> tuple[Headers, bytes]:
+        """The response to a binary tensor, with binary tensors."""
+        response, length = write_response(self.model.names, self.model.run(read_request(body, header_length)))
+        kind = (b"content-type", b"application/octet-stream")
+        return [kind, (HEADER_LENGTH.encode(), b"%d" % length)], response
 
 
-app = Iris(os.environ["IRIS_ONNX"])
+app = PlainServer(load())

@@ -32,16 +32,16 @@ def iris(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_rivals_return_the_expected_label_in_both_protocols(
     requests: Requests, iris: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("IRIS_ONNX", str(iris))
+    monkeypatch.setenv("MODEL", str(iris))
     from benchmarks.rivals import grpc_aio
     from benchmarks.rivals.plain_uvicorn import app
 
-    response = app.predict(json.loads(requests.row.body.read_bytes())["instances"])
+    response = app.model.predict(json.loads(requests.row.body.read_bytes())["instances"])
     assert requests.row.read(json.dumps(response).encode()) == requests.row.expected == [SPECIES]
     assert 0.9 < response["confidences"][0] <= 1
 
     message = grpc_aio.METHOD.request.FromString(requests.call.body.read_bytes()[5:])
-    reply = grpc_aio.Iris(str(iris)).predict(message).SerializeToString()
+    reply = grpc_aio.Servicer(app.model).predict(message).SerializeToString()
     assert requests.call.read(reply) == requests.call.expected == SPECIES.encode()
 
 
