@@ -16,12 +16,11 @@ from pathlib import Path
 from benchmarks import h2load
 from benchmarks.load import Request
 from benchmarks.processes import Process, descendants, snapshot
-from benchmarks.subjects import ROOT, Subject, Target, environment
+from benchmarks.subjects import ROOT, STOP_TIMEOUT_S, Subject, Target, environment
 
 JSON = {"content-type": "application/json"}
 REQUEST_TIMEOUT_S = 10
 START_TIMEOUT_S = 180
-STOP_TIMEOUT_S = 90  # modelyard drains for up to 75 s
 EXIT_GRACE_S = 10
 POLL_S = 0.02
 
@@ -48,7 +47,7 @@ def running(subject: Subject, folder: Path) -> Iterator[Running]:
         started_s = wait_until(process, folder / "log", lambda: all(map(responds_as_expected, subject.targets)))
         yield Running(process.pid, started_s)
     finally:
-        stop(process)
+        stop(process, subject.stop_timeout_s)
 
 
 def launch(subject: Subject, log: Path) -> subprocess.Popen[bytes]:
@@ -109,13 +108,13 @@ def fetch(url: str, body: bytes | None = None, headers: Mapping[str, str] = JSON
         return 0, b""
 
 
-def stop(process: subprocess.Popen[bytes], *, grace_s: float = EXIT_GRACE_S) -> None:
+def stop(process: subprocess.Popen[bytes], timeout_s: float = STOP_TIMEOUT_S, *, grace_s: float = EXIT_GRACE_S) -> None:
     """Stop the subject. Reports and kills the processes that it leaves behind."""
     process.send_signal(signal.SIGTERM)
     try:
-        process.wait(STOP_TIMEOUT_S)
+        process.wait(timeout_s)
     except subprocess.TimeoutExpired:
-        print(f"the server did not stop within {STOP_TIMEOUT_S} s", file=sys.stderr)
+        print(f"the server did not stop within {timeout_s:g} s", file=sys.stderr)
     deadline = time.monotonic() + grace_s
     while (left := living_children()) and time.monotonic() < deadline:
         time.sleep(POLL_S)

@@ -16,6 +16,7 @@ from modelyard.control.ports import free_ports
 
 CHANNELS = 4
 """Connections of gRPC clients, which share them among their calls. The number of calls in flight is the same as for HTTP."""
+STOP_TIMEOUT_S = 90  # modelyard drains for up to 75 s
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
@@ -61,6 +62,8 @@ class Subject:
     """In addition to the variables of every subject."""
     root_is_replica: bool = False
     """Whether the first process runs the model."""
+    stop_timeout_s: float = STOP_TIMEOUT_S
+    """After SIGTERM; then it is killed."""
 
 
 Prepare = Callable[[Path, int, Artefacts], Subject]

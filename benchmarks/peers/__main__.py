@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     adopt_orphans()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by SIGTERM"))  # stops the running server
     names, cells = [OURS, *(arguments.peers or others)], arguments.only or list(CELLS)
     arguments.output.mkdir(parents=True, exist_ok=True)
     text = ""

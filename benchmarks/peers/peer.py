@@ -10,6 +10,9 @@ from benchmarks.peers.forms import Form, request
 from benchmarks.peers.models import Served
 from benchmarks.subjects import Subject, Target
 
+STOP_TIMEOUT_S = 10
+"""Without requests. MLServer sometimes does not stop at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -26,7 +29,9 @@ class Start:
     def subject(self, *command: str | Path, environment: Mapping[str, str] | None = None) -> Subject:
         """A server with the programs of its environment, and the path of the model in MODEL."""
         found = {"PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}", "MODEL": str(self.model.artefact)}
-        return Subject(tuple(map(str, command)), environment={**found, **(environment or {})})
+        return Subject(
+            tuple(map(str, command)), environment={**found, **(environment or {})}, stop_timeout_s=STOP_TIMEOUT_S
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ PEERS: Mapping[str, Peer] = {
         Peer(
             OURS,
             "**modelyard**",
-            "default settings",
+            "default settings; two replicas of the CNN",
             None,
             servers.ours,
             {"json": Route("/models/{model}/predict", PREDICT), "binary": BINARY_INFER, "grpc": CALL},

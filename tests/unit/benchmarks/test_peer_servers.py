@@ -20,7 +20,7 @@ PORT, GRPC_PORT = 18000, 18001
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Served]:
     folder = tmp_path_factory.mktemp("bench")
     (folder / "mlflow" / "iris-onnx").mkdir(parents=True)
-    return {name: make(name, folder / "models") for name in ("iris-onnx", "iris")}
+    return {name: make(name, folder / "models") for name in ("iris-onnx", "iris", "cnn")}
 
 
 def subject(peer: str, model: Served, folder: Path) -> tuple[Subject, list[Cell]]:
@@ -54,6 +54,12 @@ def test_our_server_trusts_the_joblib_and_has_its_defaults_otherwise(models: dic
     spec = yaml.safe_load((tmp_path / "serve_config" / "models" / "iris.yaml").read_text())
     assert ModelSpec.model_validate(spec).trusted
     assert spec.keys() == {"name", "trusted"}
+
+
+def test_our_server_computes_the_cnn_on_both_cores_as_the_others_do(models: dict[str, Served], tmp_path: Path) -> None:
+    subject(OURS, models["cnn"], tmp_path)
+    spec = ModelSpec.model_validate(yaml.safe_load((tmp_path / "serve_config" / "models" / "cnn.yaml").read_text()))
+    assert (spec.replicas.min, spec.replicas.max) == (2, 2)
 
 
 @pytest.mark.parametrize(("peer", "batch"), [("mosec", "1"), ("mosec-batching", "64")])

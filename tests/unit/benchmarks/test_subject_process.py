@@ -74,21 +74,27 @@ adopt_orphans()
 log = Path(sys.argv[1])
 child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 parent = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(60)"
-process = launch(Subject((sys.executable, "-c", parent)), log)
+program = parent if sys.argv[2] == "parent" else child
+process = launch(Subject((sys.executable, "-c", program)), log)
 wait_until(process, log, lambda: "up" in log.read_text())
-stop(process, grace_s=0)
+stop(process, float(sys.argv[3]), grace_s=0)
 print(living_children())
 """
 
 
-def test_a_child_that_outlives_its_subject_is_reported_and_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "timeout_s", "reported"), [("parent", 60, "left behind: python -c\n"), ("child", 0.1, "within 0.1 s\n")]
+)
+def test_a_process_that_ignores_sigterm_is_reported_and_killed(
+    program: str, timeout_s: float, reported: str, tmp_path: Path
+) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", STOPPING, str(tmp_path / "log")],
+        [sys.executable, "-c", STOPPING, str(tmp_path / "log"), program, str(timeout_s)],
         cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    assert "left behind: python -c\n" in done.stderr
+    assert reported in done.stderr
     assert done.stdout == "[]\n"
