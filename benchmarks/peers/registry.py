@@ -12,16 +12,25 @@ BINARY_INFER = Route("/v2/models/{model}/infer", OIP_BINARY)
 CALL = Route("/inference.GRPCInferenceService/ModelInfer", GRPC_INFER)
 
 OURS = "modelyard"
+OUR_ROUTES = {"json": Route("/models/{model}/predict", PREDICT), "binary": BINARY_INFER, "grpc": CALL}
 PEERS: Mapping[str, Peer] = {
     peer.name: peer
     for peer in (
         Peer(
             OURS,
             "**modelyard**",
-            "default settings; two replicas of the CNN",
+            "default settings: one replica, which has one core",
             None,
             servers.ours,
-            {"json": Route("/models/{model}/predict", PREDICT), "binary": BINARY_INFER, "grpc": CALL},
+            OUR_ROUTES,
+        ),
+        Peer(
+            "modelyard-2",
+            "modelyard, two replicas",
+            "`replicas: 2`, a process for each core as the others have",
+            None,
+            servers.ours_twice,
+            OUR_ROUTES,
         ),
         Peer(
             "uvicorn",

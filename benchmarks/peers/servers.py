@@ -15,9 +15,15 @@ BATCH = 64
 
 
 def ours(start: Start) -> Subject:
+    return _ours(start, "")
+
+
+def ours_twice(start: Start) -> Subject:
+    return _ours(start, "replicas: 2\n")
+
+
+def _ours(start: Start, replicas: str) -> Subject:
     trusted = "trusted: true\n" if start.model.artefact.suffix == ".joblib" else ""
-    # one replica has one core: enough where HAProxy needs the other, too few for a model that only computes
-    replicas = "replicas: 2\n" if start.model.name == "cnn" else ""
     name = start.model.name
     models = {f"{name}.yaml": f"name: {name}\n{trusted}{replicas}"}
     return modelyard(start.folder, start.port, start.model.repository, models, grpc=start.grpc_port)

@@ -39,7 +39,7 @@ def test_a_server_has_a_target_for_each_of_its_cells(peer: str, models: dict[str
         assert "{" not in target.url
 
 
-@pytest.mark.parametrize("peer", [name for name in PEERS if name != OURS])
+@pytest.mark.parametrize("peer", [name for name, peer in PEERS.items() if peer.environment])
 def test_a_server_runs_in_its_environment_with_the_model(peer: str, models: dict[str, Served], tmp_path: Path) -> None:
     started, _ = subject(peer, models["iris-onnx"], tmp_path)
     assert started.command[0].startswith("/env/bin/")
@@ -56,8 +56,8 @@ def test_our_server_trusts_the_joblib_and_has_its_defaults_otherwise(models: dic
     assert spec.keys() == {"name", "trusted"}
 
 
-def test_our_server_computes_the_cnn_on_both_cores_as_the_others_do(models: dict[str, Served], tmp_path: Path) -> None:
-    subject(OURS, models["cnn"], tmp_path)
+def test_our_server_is_also_measured_with_a_process_for_each_core(models: dict[str, Served], tmp_path: Path) -> None:
+    subject("modelyard-2", models["cnn"], tmp_path)
     spec = ModelSpec.model_validate(yaml.safe_load((tmp_path / "serve_config" / "models" / "cnn.yaml").read_text()))
     assert (spec.replicas.min, spec.replicas.max) == (2, 2)
 
