@@ -79,8 +79,9 @@ class InferCodec:
         if header_length and not header_length.strip(b"0"):
             return self._decode_raw(body)
         json, rest = _split(body, header_length)
-        request_id, without_id = _without_id(json) if rest is not None else ("", json)
+        request_id, without_id = "", json
         if rest is not None:
+            request_id, without_id = _without_id(json)
             known = self._known.get(without_id)
             if known is not None and known.raw_bytes == len(rest):
                 return known.decoded.with_inputs(read_at_offsets(body, known.offsets, len(json)), request_id)

@@ -3,13 +3,15 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from modelyard.runtimes.sklearn.compiled.head import Function, Head
 from modelyard.runtimes.sklearn.compiled.sparse_rows import SparseRows, Vectorize
 from modelyard.tensors import Array
+
+T = TypeVar("T")
 
 BUDGET_S = 10.0
 """CPU time of this thread for one part. A part that is not checked by then is not compiled."""
@@ -34,23 +36,20 @@ LATE = f"it could not be compared with scikit-learn's within {BUDGET_S:g} s"
 
 def rows_difference(steps: Sequence[Any], compiled: Vectorize, texts: Sequence[str], clock: Clock) -> str:
     """How the rows of these texts differ from what the steps return, one text at a time and all together; "" if they do not."""
-    accepted = []
-    for text in texts:
-        one = np.array([text], object)
-        expected, rejected = _attempt(partial(_transformed, steps), one)
-        got, failed = _attempt(compiled, one)
-        if clock.is_late:
-            return LATE
-        if type(rejected) is not type(failed):
-            return f"for the text {text[:40]!r}, it raises {failed!r}, and scikit-learn {rejected!r}"
-        if rejected is None:
-            accepted.append(text)
-            if not _same_rows(expected, got):
-                return f"its features of the text {text[:40]!r} differ"
-    together = np.array(accepted, object)
-    return (
-        "" if _same_rows(_transformed(steps, together), compiled(together)) else "its features of several texts differ"
+    own, rows = partial(_transformed, steps), np.array([*texts], object)
+    accepted, difference = _one_by_one(
+        own,
+        compiled,
+        rows,
+        clock,
+        equal=_same_rows,
+        name=lambda row: f"the text {row[0][:40]!r}",
+        differs="its features of {} differ",
     )
+    if difference:
+        return difference
+    together = np.concatenate([rows[:0], *accepted])
+    return "" if _same_rows(own(together), compiled(together)) else "its features of several texts differ"
 
 
 def table_difference(own: Function, compiled: Function, odd: Array, usual: Array, clock: Clock) -> str:
@@ -59,20 +58,45 @@ def table_difference(own: Function, compiled: Function, odd: Array, usual: Array
     Each of the `odd` rows, which may be rejected, is compared by itself. The `usual` ones are compared together, without and with
     those that are accepted.
     """
-    accepted = [usual]
-    for row in odd[:, np.newaxis]:
+    accepted, difference = _one_by_one(
+        own,
+        compiled,
+        odd,
+        clock,
+        equal=same,
+        name=lambda row: f"the row {str(row[0])[:80]}",
+        differs="its result for {} differs",
+    )
+    if difference:
+        return difference
+    alike = all(same(own(rows), compiled(rows)) for rows in (usual, np.concatenate([usual, *accepted])))
+    return "" if alike else "its result for several rows differs"
+
+
+def _one_by_one(
+    own: Callable[[Array], T],
+    compiled: Callable[[Array], T],
+    rows: Array,
+    clock: Clock,
+    *,
+    equal: Callable[[T, T], bool],
+    name: Callable[[Array], str],
+    differs: str,
+) -> tuple[list[Array], str]:
+    """The rows that are accepted, each as an array, and how a row differs; "" if none does. `differs` says so of its name."""
+    accepted: list[Array] = []
+    for row in rows[:, np.newaxis]:
         expected, rejected = _attempt(own, row)
         got, failed = _attempt(compiled, row)
         if clock.is_late:
-            return LATE
+            return accepted, LATE
         if type(rejected) is not type(failed):
-            return f"for the row {str(row[0])[:80]}, it raises {failed!r}, and scikit-learn {rejected!r}"
+            return accepted, f"for {name(row)}, it raises {failed!r}, and scikit-learn {rejected!r}"
         if rejected is None:
             accepted.append(row)
-            if not same(expected, got):
-                return f"its result for the row {str(row[0])[:80]} differs"
-    alike = all(same(own(rows), compiled(rows)) for rows in (usual, np.concatenate(accepted)))
-    return "" if alike else "its result for several rows differs"
+            if not equal(expected, got):
+                return accepted, differs.format(name(row))
+    return accepted, ""
 
 
 def head_difference(final: Any, head: Head, rows: Any, convert: Callable[[Any], Any] | None, clock: Clock) -> str:
