@@ -18,11 +18,12 @@ from modelyard.runtimes.load_results import RESULTS
 from modelyard.runtimes.operator_code.adjacent_modules import AdjacentModules, adjacent_modules
 from modelyard.runtimes.operator_code.exclusive_load import exclusive_load
 from modelyard.runtimes.operator_code.main_module import empty_main
-from modelyard.runtimes.sklearn.artefact import pickles, unreadable, versions
+from modelyard.runtimes.sklearn.artefact import pickles, skops_json, unreadable, versions
 from modelyard.runtimes.sklearn.artefact.trees import check_trees
 from modelyard.runtimes.sklearn.parts import parts, steps
 
 logger = logging.getLogger(__name__)
+skops_json.allow_other_threads()
 
 SKOPS, JOBLIB, PICKLE = "model.skops", "model.joblib", "model.pkl"
 
