@@ -11,7 +11,7 @@ from modelyard.edge.frontend_start import render_start
 from modelyard.edge.model_maps import IS_STOPPING, REPLICAS_FILE, SET_APPLICATION, TIMEOUT
 from modelyard.edge.pool_spread import RULES as SPREAD_RULES
 from modelyard.edge.request_rules import MAX_HEADERS_BYTES
-from modelyard.edge.retries import MAX_RETRY_BODY_BYTES, STREAM_RULE
+from modelyard.edge.retries import RETRY_BYTES, STREAM_RULE
 from modelyard.edge.retries import RULES as RETRY_RULES
 from modelyard.edge.takeover import NEWEST
 from modelyard.protocols.grpc.status import Status
@@ -28,7 +28,8 @@ TEMPLATE = """\
     # Ray Serve reads these two headers. Clients must not change its behaviour with them.
     http-request del-header x-request-timeout-seconds
     http-request del-header x-request-disconnect-disabled
-    acl long_headers req.hdrs,length gt {max_headers_bytes}
+    http-request set-var(txn.header_bytes) req.hdrs,length
+    acl long_headers var(txn.header_bytes) -m int gt {max_headers_bytes}
     http-request return {headers_too_large} if long_headers
     acl too_large req.hdr_val(content-length) gt {body_limit}
     http-request return {too_large} if too_large
@@ -41,7 +42,7 @@ TEMPLATE = """\
     # stream's name in steps, because its first message may be short, and the client may send no more before it is answered.
     acl of_model path_beg /inference.GRPCInferenceService/Model
     acl stream path /inference.GRPCInferenceService/ModelStreamInfer
-    http-request wait-for-body time 20s at-least {max_retry_body_bytes} if of_model !stream
+    http-request wait-for-body time 20s at-least {retry_bytes} if of_model !stream
     http-request wait-for-body time 1h at-least 16 if stream
     http-request set-var(txn.name_bytes) req.body,bytes(6,1),be2dec(,1) if stream
     http-request wait-for-body time 20s at-least 32 if stream {{ var(txn.name_bytes) -m int gt 9 }}
@@ -87,7 +88,7 @@ def render_grpc(server: ServerSpec, *, bind: str, connections: int, default: str
         too_large=grpc_error(Status.RESOURCE_EXHAUSTED, f"the message is larger than the limit of {server.body} bytes"),
         stopping=grpc_error(Status.UNAVAILABLE, "the server is stopping"),
         is_stopping=IS_STOPPING,
-        max_retry_body_bytes=MAX_RETRY_BODY_BYTES,
+        retry_bytes=RETRY_BYTES,
         not_ready=grpc_error(Status.UNAVAILABLE, "no replica of the model is available"),
         replicas=REPLICAS_FILE,
         set_application=SET_APPLICATION,

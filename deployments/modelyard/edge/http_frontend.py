@@ -20,7 +20,7 @@ from modelyard.edge.model_maps import (
 )
 from modelyard.edge.pool_spread import RULES as SPREAD_RULES
 from modelyard.edge.request_rules import render_request_rules
-from modelyard.edge.retries import MAX_RETRY_BODY_BYTES
+from modelyard.edge.retries import RETRY_BYTES
 from modelyard.edge.retries import RULES as RETRY_RULES
 from modelyard.edge.takeover import NEWEST
 
@@ -36,8 +36,8 @@ TEMPLATE = """\
 # A listen section is frontend and backend. The timeout rules below need the backend capability; its backend side is unused.
 {start}
 {start_time_rules}
-    # Wait for a body up to this size, which HAProxy can send again.
-    http-request wait-for-body time 20s at-least {max_retry_body_bytes} if METH_POST
+    # Wait for a small body as a whole: HAProxy can send it again.
+    http-request wait-for-body time 20s at-least {retry_bytes} if METH_POST
     http-request {set_forwarded_proto}
 
 {request_rules}
@@ -147,7 +147,7 @@ def render_http(
     return TEMPLATE.format(
         start=render_start("http", bind=bind, connections=connections, errors=http_errors()),
         start_time_rules=start_time_rules,
-        max_retry_body_bytes=MAX_RETRY_BODY_BYTES,
+        retry_bytes=RETRY_BYTES,
         # Models use it in the URLs of their pages. A client's own header is replaced.
         set_forwarded_proto="set-header x-forwarded-proto https" if server.tls else "del-header x-forwarded-proto",
         request_rules=render_request_rules(),

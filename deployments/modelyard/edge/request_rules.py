@@ -2,12 +2,14 @@
 
 from modelyard.edge.error_responses import problem_response
 
-MAX_HEADERS_BYTES = 48 * 1024
-"""Size of a request's headers. The rest of the buffer is room for what HAProxy adds."""
-MAX_URL_BYTES = 16 * 1024
-BUFFER_BYTES = 128 * 1024
+MAX_HEADERS_BYTES = 16 * 1024
+"""Size of a request's headers, as in Node.js."""
+MAX_URL_BYTES = 8 * 1024
+"""RFC 9110 (4.1) recommends at least 8000."""
+BUFFER_BYTES = 32 * 1024
 """HAProxy cannot parse headers that exceed its buffer: it closes the connection, and with HTTP/2 all requests on it. The buffer is
-therefore much larger than the limit, so that a request above the limit is rejected alone."""
+therefore nearly twice as large as the limit, so that a request above the limit is rejected alone. It is not larger, because HAProxy
+copies a whole buffer, however small the request in it, to be able to send it again: see docs/adr/0013-small-buffers.md."""
 MAX_HEADERS = 500
 
 RULES = """\
@@ -23,7 +25,8 @@ RULES = """\
     acl expects_continue req.hdr(expect) -i 100-continue
     http-request return {wrong_expect} if has_expect !expects_continue
 
-    acl long_headers req.hdrs,length gt {max_headers_bytes}
+    http-request set-var(txn.header_bytes) req.hdrs,length
+    acl long_headers var(txn.header_bytes) -m int gt {max_headers_bytes}
     http-request return {headers_too_large} if long_headers
     acl long_url url,length gt {max_url_bytes}
     http-request return {url_too_long} if long_url

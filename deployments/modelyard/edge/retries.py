@@ -11,16 +11,17 @@ such a request is forwarded through the newest process's own socket, where each 
 from modelyard.edge.model_maps import NO_RETRY_FILE
 from modelyard.edge.takeover import FORWARD_LISTENER
 
-MAX_RETRY_BODY_BYTES = 64 * 1024
-"""The longest body that HAProxy waits for as a whole and may send again. At the minimum speed of 4 KiB/s it arrives within the 20 s
-that `wait-for-body` allows."""
+RETRY_BYTES = 24 * 1024
+"""HAProxy waits for requests below this size, with their headers, and may send them again. Whatever the number of headers, a buffer
+that is full contains more: each header takes 8 bytes besides its text, and `tune.maxrewrite` keeps 1 KiB free."""
 
 RULES = f"""\
     acl no_retry var(txn.model),map({NO_RETRY_FILE}) -m found
     acl forwarded so_name {FORWARD_LISTENER}
     http-request disable-l7-retry if no_retry
     http-request set-var(txn.forward) bool(true) if no_retry !forwarded
-    http-request set-var(txn.forward) bool(true) if {{ req.body_len ge {MAX_RETRY_BODY_BYTES} }} !forwarded
+    http-request set-var(txn.head_bytes) url,length,add(txn.header_bytes)
+    http-request set-var(txn.forward) bool(true) if {{ req.body_len,add(txn.head_bytes) ge {RETRY_BYTES} }} !forwarded
 """
 
 STREAM_RULE = "    http-request set-var(txn.forward) bool(true) if stream !forwarded\n"

@@ -10,7 +10,7 @@ import pytest
 
 from modelyard.control.edge_maps import EdgeMaps
 from modelyard.edge.model_maps import EdgeModel
-from modelyard.edge.retries import MAX_RETRY_BODY_BYTES
+from modelyard.edge.retries import RETRY_BYTES
 from tests.unit.edge.proxy import PATIENCE_S, Backend, Edge, backend
 from tests.unit.edge.test_grpc_routing import SERVICE, asking, replica
 
@@ -88,7 +88,7 @@ def test_a_custom_route_reaches_the_pool_and_so_does_the_usual_one(edge: Edge, a
         assert haproxy.reached("/whoever") == ("gateway", "/whoever")
 
 
-@pytest.mark.parametrize(("retries", "size"), [(False, 2), (True, MAX_RETRY_BODY_BYTES), (False, MAX_RETRY_BODY_BYTES)])
+@pytest.mark.parametrize(("retries", "size"), [(False, 2), (True, RETRY_BYTES), (False, RETRY_BYTES)])
 @pytest.mark.parametrize("path", ["/models/churn/predict", "/v2/models/churn/infer"])
 def test_a_request_that_is_not_sent_again_has_the_same_path(
     edge: Edge, admin: Path, path: str, retries: bool, size: int

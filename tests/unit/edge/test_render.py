@@ -103,4 +103,4 @@ def test_haproxy_accepts_the_text_without_a_warning(tmp_path: Path, custom_route
 def test_a_grpc_stream_may_wait_with_its_first_message_and_a_single_message_may_not():
     waits = [line for line in lines(rendered()) if line.startswith("http-request wait-for-body")]
     assert "http-request wait-for-body time 1h at-least 16 if stream" in waits
-    assert "http-request wait-for-body time 20s at-least 65536 if of_model !stream" in waits
+    assert "http-request wait-for-body time 20s at-least 24576 if of_model !stream" in waits

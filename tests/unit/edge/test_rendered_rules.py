@@ -32,15 +32,15 @@ def section(name: str, **server: object) -> list[str]:
 def test_a_request_that_breaks_a_rule_is_rejected_with_the_status_of_that_rule():
     rules = render_request_rules()
     assert re.findall(r"return status (\d+)", rules) == ["505", "400", "417", "431", "414", "404"]
-    assert "acl long_headers req.hdrs,length gt 49152\n" in rules
-    assert "acl long_url url,length gt 16384\n" in rules
-    assert "longer than the limit of 16384 bytes" in rules
-    assert "larger than the limit of 49152 bytes" in rules
+    assert "acl long_headers var(txn.header_bytes) -m int gt 16384\n" in rules
+    assert "acl long_url url,length gt 8192\n" in rules
+    assert "longer than the limit of 8192 bytes" in rules
+    assert "larger than the limit of 16384 bytes" in rules
 
 
 def test_the_buffer_is_larger_than_the_largest_headers():
     lines = rendered()
-    assert "tune.bufsize 131072" in lines
+    assert "tune.bufsize 32768" in lines
     assert "tune.http.maxhdr 500" in lines
 
 
@@ -72,10 +72,13 @@ def test_a_replaced_process_forwards_before_any_other_rule():
         ]
 
 
-def test_a_body_that_is_too_large_for_a_retry_is_forwarded():
+def test_a_request_that_is_too_large_for_a_retry_is_forwarded():
     for name in ("edge_http", "edge_grpc"):
-        assert "http-request set-var(txn.forward) bool(true) if { req.body_len ge 65536 } !forwarded" in section(name)
-    assert "http-request wait-for-body time 20s at-least 65536 if METH_POST" in section("edge_http")
+        assert (
+            "http-request set-var(txn.forward) bool(true) if { req.body_len,add(txn.head_bytes) ge 24576 } !forwarded"
+            in section(name)
+        )
+    assert "http-request wait-for-body time 20s at-least 24576 if METH_POST" in section("edge_http")
 
 
 def test_a_model_without_a_time_limit_of_its_own_has_that_of_the_frontend():
@@ -118,7 +121,7 @@ def test_the_grpc_frontend_sends_the_status_of_each_reason():
         "status 200 grpc-status 14",
         "status 200 grpc-status 14",
     ]
-    assert "acl long_headers req.hdrs,length gt 49152" in section("edge_grpc")
+    assert "acl long_headers var(txn.header_bytes) -m int gt 16384" in section("edge_grpc")
 
 
 def test_a_server_that_is_starting_says_so_in_each_protocol():

@@ -10,7 +10,8 @@ import grpc
 import pytest
 
 from modelyard.edge.model_maps import EdgeModel
-from modelyard.edge.request_rules import BUFFER_BYTES
+from modelyard.edge.request_rules import BUFFER_BYTES, MAX_HEADERS_BYTES
+from modelyard.edge.retries import RETRY_BYTES
 from tests.unit.edge.dying_replicas import DyingReplica, dying_replicas
 from tests.unit.edge.proxy import PATIENCE_S, Edge, Response, backend
 from tests.unit.edge.test_grpc_routing import SERVICE, asking
@@ -73,6 +74,34 @@ def test_with_retry_never_a_request_kills_at_most_one_replica(edge: Edge, churn:
         assert (response.status, response.headers["retry-after"]) == (503, "1")
         assert sum(each.asked for each in replicas) == 1
         assert fetch(edge, b"{}", "frail").status == 200
+
+
+def headers_of(size: int, number: int) -> dict[str, str]:
+    """So many headers, of so many bytes in all."""
+    return {f"x{each}": "x" * (size // number - len(f"x{each}: \r\n")) for each in range(number)}
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["content-length", "chunked"])
+@pytest.mark.parametrize(
+    ("headers", "number"),
+    [(0, 1), (10_000, 1), (MAX_HEADERS_BYTES - 1000, 1), (MAX_HEADERS_BYTES - 1000, 90)],
+)
+@pytest.mark.parametrize(
+    ("size", "sent"),
+    [(RETRY_BYTES - 1000, {3}), (RETRY_BYTES, {1, 3}), (BUFFER_BYTES - 2000, {1, 3}), (BUFFER_BYTES, {1})],
+)
+def test_a_request_with_its_headers_below_the_limit_is_sent_again_and_a_larger_one_gets_a_response_too(
+    edge: Edge, churn: Churn, headers: int, number: int, size: int, sent: set[int], chunked: bool
+) -> None:
+    """The connection to the replica was used before: HAProxy would close the client's connection without a response."""
+    extra = headers_of(headers, number) if headers else {}
+    body = b"DIE" + b" " * (size - headers - 3)
+    with churn(3) as replicas:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", edge.port, PATIENCE_S)) as connection:
+            content = iter([body[:10], body[10:]]) if chunked else body
+            connection.request("POST", "/models/churn/predict", content, extra, encode_chunked=chunked)
+            assert connection.getresponse().status == 503
+        assert sum(each.asked for each in replicas) in sent
 
 
 @pytest.mark.parametrize("count", [1, 2])
