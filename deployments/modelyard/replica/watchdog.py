@@ -10,6 +10,7 @@ resets at each check, writes all stacks to standard error and ends the process w
 """
 
 import faulthandler
+import gc
 import logging
 import os
 import sys
@@ -103,8 +104,6 @@ class Watchdog:
         self._last_batch = None
 
     def _end(self, name: str, batch: Batch, blocked_s: float) -> None:
-        frame = sys._current_frames().get(self._loop_thread)
-        stack = "".join(traceback.format_stack(frame)) if frame else "(no stack)\n"
         log.critical(
             "%s has blocked the event loop for %.0f s with one batch of %d rows; this process ends (exit code %d), and Ray Serve "
             "starts another. Stack of the loop's thread:\n%s",
@@ -112,7 +111,7 @@ class Watchdog:
             blocked_s,
             batch.rows,
             STUCK,
-            stack,
+            stack_of(self._loop_thread),
         )
         self._end_process(STUCK)
 
@@ -120,3 +119,15 @@ class Watchdog:
         while not self._stopped.wait(CHECK_INTERVAL_S):
             self.check()
         faulthandler.cancel_dump_traceback_later()
+
+
+def stack_of(thread: int) -> str:
+    """The stack of a thread of this process, by its identifier."""
+    collects = gc.isenabled()
+    gc.disable()  # CPython 3.11 waits forever if it collects a thread's local variables meanwhile (gh-106883)
+    try:
+        frame = sys._current_frames().get(thread)
+    finally:
+        if collects:
+            gc.enable()
+    return "".join(traceback.format_stack(frame)) if frame else "(no stack)\n"

@@ -146,3 +146,34 @@ def test_a_process_that_hangs_ends(rearm: str, hangs: str, code: int, text: str)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, text in done.stderr) == (code, True), done.stderr
     assert 'File "<string>", line' in done.stderr, "the stack is shown"
+
+
+GARBAGE = """
+import gc, sys, threading
+from modelyard.replica.watchdog import stack_of
+
+class Cycle:
+    def __init__(self):
+        self.itself, self.local = self, threading.local()
+        self.local.x = 1
+
+gc.collect()
+stopped = threading.Event()
+threads = [threading.Thread(target=stopped.wait) for _ in range(50)]
+for each in threads:
+    each.start()
+gc.disable()
+garbage = [Cycle() for _ in range(100)]
+del garbage
+gc.set_threshold(gc.get_count()[0] + 30)  # the collector runs while the stacks of the 50 threads are found
+gc.enable()
+print(stack_of(threading.get_ident()), gc.isenabled())
+stopped.set()
+"""
+
+
+def test_a_stack_is_found_while_there_is_garbage_with_local_variables_of_threads() -> None:
+    """CPython 3.11 holds a lock while it finds the stacks, and waits for the same lock if it collects such garbage meanwhile."""
+    done = subprocess.run([sys.executable, "-c", GARBAGE], capture_output=True, text=True, timeout=60, check=False)
+    assert 'File "<string>", line' in done.stdout, done.stderr
+    assert done.stdout.endswith("True\n"), "the collector is on again"
